@@ -12,7 +12,8 @@
  */
 
 /** How the refresh token travels, fixed when the session starts. `cookies` keeps the access token in a cookie as well. */
-export type Delivery = 'cookie' | 'body' | 'cookies'
+export const DELIVERIES = ['cookie', 'body', 'cookies'] as const
+export type Delivery = (typeof DELIVERIES)[number]
 
 /** What is known of the device a session was last seen on. */
 export interface Device {
@@ -42,14 +43,17 @@ export interface SessionRow {
   readonly device: Device
 }
 
-export type RevokedReason =
-  | 'signed_out'
-  | 'signed_out_everywhere'
-  | 'reused'
-  | 'replaced'
-  | 'password_changed'
-  | 'account_deleted'
-  | 'revoked'
+/** Why a session was ended by somebody, rather than by time. */
+export const REVOKED_REASONS = [
+  'signed_out',
+  'signed_out_everywhere',
+  'reused',
+  'replaced',
+  'password_changed',
+  'account_deleted',
+  'revoked',
+] as const
+export type RevokedReason = (typeof REVOKED_REASONS)[number]
 
 /** An authentic refresh token as presented: its signature, `iss`, `typ` and `exp` have been checked already. */
 export interface PresentedToken {

@@ -1,0 +1,59 @@
+/** What sign-up and login accept. Parsed once, at the edge; nothing behind it checks again. */
+import { z } from 'zod'
+import { MAX_PASSWORD_LENGTH } from './passwords.ts'
+
+export const email = z
+  .string()
+  .trim()
+  .max(254)
+  .pipe(z.email({ error: 'must be an e-mail address' }))
+  .transform(canonical)
+  .meta({ example: 'ada@example.com' })
+
+/** Letters and digits of any script, and `. _ -`: never an @, so that a name is not taken for an address. */
+export const username = z
+  .string()
+  .trim()
+  .regex(/^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]{2,63}$/u, { error: 'must be 3 to 64 letters, digits, or . _ -' })
+  .transform(canonical)
+  .meta({ example: 'ada' })
+
+/** A password to set: its length counts in code points (NIST SP 800-63B-4 §3.1.1.2). */
+export function newPassword(minimum: number) {
+  return z
+    .string()
+    .refine((text) => codePoints(text) >= minimum, { error: `must have at least ${minimum} characters` })
+    .refine((text) => codePoints(text) <= MAX_PASSWORD_LENGTH, {
+      error: `must have at most ${MAX_PASSWORD_LENGTH} characters`,
+    })
+    .meta({ minLength: minimum, maxLength: MAX_PASSWORD_LENGTH, example: 'correct horse battery staple' })
+}
+
+/** A password to check. Whatever could never have been set is simply wrong, but a megabyte is not hashed. */
+export const password = z
+  .string()
+  .min(1)
+  .refine((text) => codePoints(text) <= MAX_PASSWORD_LENGTH, {
+    error: `must have at most ${MAX_PASSWORD_LENGTH} characters`,
+  })
+  .meta({ example: 'correct horse battery staple' })
+
+/** What a sign-up may add by default; an application names its own. */
+export const defaultProfile = z.object({ name: z.string().trim().min(1).max(200).optional() })
+
+export type ProfileSchema = z.ZodObject
+
+/** One account, one spelling. */
+export function canonical(text: string): string {
+  return text.normalize('NFC').toLowerCase()
+}
+
+/** By what a person signs in: with an @ it is an address. */
+export function toLoginName(text: string): { email: string } | { username: string } {
+  const name = canonical(text.trim())
+  return name.includes('@') ? { email: name } : { username: name }
+}
+
+function codePoints(text: string): number {
+  return Array.from(text).length
+}

@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import type { LatchkeyError } from '@latchkey/protocol/errors'
+import type { Auth, AuthenticateOptions, Authenticator } from './authenticate.ts'
+import type { Carrier } from './carrier.ts'
+import { problemReply, toLatchkeyError } from './reply.ts'
+
+declare global {
+  namespace Express {
+    interface Request {
+      /** Who calls: set by `latchkey.protect()`, and there only behind it. */
+      auth: Auth
+    }
+  }
+}
+
+/** What Express, Connect and others may have added to a Node request. */
+interface MountedRequest extends IncomingMessage {
+  originalUrl?: string
+  body?: unknown
+  rawBody?: Buffer
+  auth?: Auth
+}
+
+type Next = (error?: unknown) => void
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: Next) => void
+
+/** Serves the routes under Node, bare or below a mount point of Express, Connect or Nest. */
+export function nodeHandler(fetch: (request: Request) => Response | Promise<Response>): NodeHandler {
+  const listener = getRequestListener(fetch, { overrideGlobalObjects: false })
+  return (request: MountedRequest, response, next) => {
+    restoreBody(request)
+    // Express strips the mount path; routes are matched by the whole one.
+    const mountedUrl = request.url
+    if (request.originalUrl !== undefined) request.url = request.originalUrl
+    listener(request, response)
+      .catch((error: unknown) => next?.(error))
+      .finally(() => {
+        if (mountedUrl !== undefined) request.url = mountedUrl
+      })
+  }
+}
+
+/** A guard for Node handlers: calls `next` with `req.auth` set, or answers the error itself. */
+export function nodeGuard(
+  authenticator: Authenticator,
+  options: AuthenticateOptions,
+  typeBase: string,
+  report: (fault: unknown) => void,
+): (request: IncomingMessage, response: ServerResponse, next: Next) => void {
+  return (request: MountedRequest, response, next) => {
+    authenticator.authenticate(toCarrier(request), options).then(
+      (auth) => {
+        request.auth = auth
+        next()
+      },
+      (error: unknown) => sendProblem(response, toLatchkeyError(error, report), typeBase),
+    )
+  }
+}
+
+function sendProblem(response: ServerResponse, error: LatchkeyError, typeBase: string): void {
+  const { status, json, headers } = problemReply(error, typeBase)
+  response.writeHead(status, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers })
+  response.end(JSON.stringify(json))
+}
+
+/** Node keeps only the first of several Authorization headers; here all of them count, so that two are refused. */
+function toCarrier(request: IncomingMessage): Carrier {
+  const { method = 'GET', headers, headersDistinct } = request
+  return {
+    method,
+    headers: {
+      get(name) {
+        const value = name === 'authorization' ? headersDistinct.authorization : headers[name]
+        return Array.isArray(value) ? value.join(', ') : (value ?? null)
+      },
+    },
+  }
+}
+
+/** After a body parser the stream is spent; what it parsed is handed on as text again. */
+function restoreBody(request: MountedRequest): void {
+  if (request.body === undefined || request.rawBody instanceof Buffer || !request.readableDidRead) return
+  const { body } = request
+  request.rawBody = Buffer.isBuffer(body) ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body))
+}

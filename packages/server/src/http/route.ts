@@ -1,0 +1,75 @@
+import type { ErrorCode } from '@latchkey/protocol/errors'
+import { z } from 'zod'
+import type { Auth, Authenticator } from './authenticate.ts'
+import { readBody } from './body.ts'
+import type { CarriedCookies } from './cookies.ts'
+import type { Reply } from './reply.ts'
+
+/** One request on its way through a route. */
+export interface Exchange {
+  readonly request: Request
+  readonly cookies: CarriedCookies
+  readonly userAgent: string | undefined
+  /** What stands in the path for `{name}`. */
+  readonly param: (name: string) => string
+}
+
+/** What the documents say of a route: the OpenAPI document and docs/api.md are made from it. */
+export interface RouteDescription {
+  readonly method: 'GET' | 'POST' | 'DELETE'
+  /** Below the base, with `{name}` for parameters. */
+  readonly path: string
+  readonly name: string
+  readonly summary: string
+  readonly description?: string
+  readonly success: { readonly status: number; readonly description: string; readonly schema?: z.ZodType }
+  /** Beside those that every route can answer. */
+  readonly errors: readonly ErrorCode[]
+}
+
+export interface Route extends RouteDescription {
+  readonly isProtected: boolean
+  /** undefined: a body is not read. */
+  readonly body: z.ZodType | undefined
+  readonly run: (exchange: Exchange) => Promise<Reply>
+}
+
+interface Definition<Body extends z.ZodType, Given> extends RouteDescription {
+  readonly body?: Body
+  readonly handle: (exchange: Exchange & Given & { readonly body: z.output<Body> }) => Promise<Reply>
+}
+
+const NO_BODY = z.object({})
+
+/** A route for everybody. */
+export function publicRoute<Body extends z.ZodType = typeof NO_BODY>(definition: Definition<Body, object>): Route {
+  const { body, handle, ...description } = definition
+  return {
+    ...description,
+    isProtected: false,
+    body,
+    run: async (exchange) => handle({ ...exchange, body: await parseBody(exchange.request, body) }),
+  }
+}
+
+/** A route for the bearer of an access token whose session lives. */
+export function protectedRoute<Body extends z.ZodType = typeof NO_BODY>(
+  authenticator: Authenticator,
+  definition: Definition<Body, { readonly auth: Auth }>,
+): Route {
+  const { body, handle, ...description } = definition
+  return {
+    ...description,
+    isProtected: true,
+    body,
+    run: async (exchange) => {
+      const auth = await authenticator.authenticate(exchange.request)
+      return handle({ ...exchange, auth, body: await parseBody(exchange.request, body) })
+    },
+  }
+}
+
+/** A route that declares no body ignores one. */
+async function parseBody<Body extends z.ZodType>(request: Request, schema: Body | undefined): Promise<z.output<Body>> {
+  return schema === undefined ? (NO_BODY.parse({}) as z.output<Body>) : readBody(request, schema)
+}

@@ -1,0 +1,12 @@
+/** Latchkey: sessions for TypeScript. */
+export { CATALOGUE, type CatalogueEntry, type ErrorCode, LatchkeyError } from '@latchkey/protocol/errors'
+export type { Delivery, Device, RevokedReason } from '@latchkey/protocol/rotation'
+export type { Accounts, SignedIn, User } from './accounts/accounts.ts'
+export { ConfigurationError } from './config/read-settings.ts'
+export type { EventListener, LatchkeyEvent } from './events.ts'
+export type { Auth, AuthenticateOptions } from './http/authenticate.ts'
+export { createLatchkey, type Latchkey, type LatchkeyOptions } from './latchkey.ts'
+export type { ClaimsCallback } from './sessions/access-tokens.ts'
+export type { RefreshContext, Session, Sessions, StartOptions, Tokens } from './sessions/sessions.ts'
+export { type SqliteStoreOptions, sqliteStore } from './stores/sqlite/sqlite-store.ts'
+export type { Store } from './stores/store.ts'

@@ -1,0 +1,289 @@
+import { LatchkeyError } from '@latchkey/protocol/errors'
+import {
+  decodeRefreshToken,
+  encodeRefreshToken,
+  hashSessionKey,
+  type RefreshTokenClaims,
+  type RefreshTokenKey,
+} from '@latchkey/protocol/refresh-token'
+import {
+  type Decision,
+  type Delivery,
+  type Device,
+  decide,
+  isLive,
+  type RevokedReason,
+  type SessionRow,
+  sincePromotion,
+} from '@latchkey/protocol/rotation'
+import type { EventListener } from '../events.ts'
+import type { CredentialGuard, SessionStore } from '../stores/store.ts'
+import type { AccessTokens } from './access-tokens.ts'
+
+export interface SessionsOptions {
+  readonly issuer: string
+  /** Milliseconds. */
+  readonly idleTtl: number
+  /** Milliseconds. */
+  readonly absoluteTtl: number
+  /** Milliseconds; the protocol's H. */
+  readonly turnEvery: number
+  /** The first makes tokens, all read them. */
+  readonly refreshTokenKeys: readonly RefreshTokenKey[]
+  readonly accessTokens: AccessTokens
+  readonly emit: EventListener
+  /** 128 random bits, base64url. */
+  readonly randomId: () => string
+  /** Milliseconds since 1970 on this machine; only for refusing what has long expired before the store is asked. */
+  readonly now: () => number
+}
+
+export interface StartOptions {
+  /** Whose session: opaque, stable, never given to somebody else later. Up to 255 characters. */
+  readonly subject: string
+  /** How the refresh token will come back; `cookie` unless said otherwise. It cannot be changed later. */
+  readonly delivery?: Delivery
+  /** What the session may do, space-separated (RFC 6749 §3.3). */
+  readonly scope?: string
+  /** How the user signed in (RFC 8176), as `['pwd']`. */
+  readonly amr?: readonly string[]
+  /** The client's `User-Agent`. */
+  readonly userAgent?: string | undefined
+}
+
+export interface RefreshContext {
+  /** Where the token was found; `cookie` unless said otherwise. */
+  readonly arrivedIn?: 'cookie' | 'body'
+  readonly userAgent?: string | undefined
+}
+
+/** What the client is to be given. */
+export interface Tokens {
+  readonly accessToken: string
+  /** Seconds. */
+  readonly expiresIn: number
+  /** The refresh token to keep from now on; null: keep the one you have. */
+  readonly refreshToken: string | null
+  /** Seconds that the new refresh token lives if it is not used; null with no new one. */
+  readonly refreshExpiresIn: number | null
+  readonly session: Session
+  /** What the refresh did; `start` for a new session. */
+  readonly decision: 'start' | 'turn' | 'hold' | 'replay'
+}
+
+/** A session as its user may see it. Times are milliseconds since 1970. */
+export interface Session {
+  readonly sid: string
+  readonly subject: string
+  readonly delivery: Delivery
+  readonly scope: string | null
+  readonly createdAt: number
+  /** When its refresh token last turned. */
+  readonly lastUsedAt: number
+  readonly expiresAt: number
+  readonly device: Device
+}
+
+const MAX_SUBJECT_LENGTH = 255
+const MAX_USER_AGENT_LENGTH = 256
+
+/** Each lost race means that another token of the session was promoted; so many in a row mean a store that is ill. */
+const MAX_RACES = 8
+
+/** Sessions for any subject the application names: start, refresh, list, end. Knows nothing of accounts or HTTP. */
+export class Sessions {
+  readonly #store: SessionStore
+  readonly #options: SessionsOptions
+
+  constructor(store: SessionStore, options: SessionsOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  /**
+   * Starts a session for a subject that has just signed in.
+   *
+   * @throws LatchkeyError `validation_failed` for an empty or overlong subject, `store_unavailable`
+   *
+   * @example
+   * const { accessToken, refreshToken } = await latchkey.sessions.start({ subject: user.id })
+   */
+  async start(options: StartOptions): Promise<Tokens & { readonly refreshToken: string }> {
+    const tokens = await this.startGuarded(options)
+    if (tokens === null) throw new LatchkeyError('internal_error')
+    return tokens
+  }
+
+  /** As `start`, but only while the credential that was checked is still the account's: else null. */
+  async startGuarded(
+    { subject, delivery = 'cookie', scope, amr = [], userAgent }: StartOptions,
+    guard?: CredentialGuard,
+  ): Promise<(Tokens & { readonly refreshToken: string }) | null> {
+    if (subject === '' || subject.length > MAX_SUBJECT_LENGTH) {
+      throw new LatchkeyError('validation_failed', {
+        errors: [{ pointer: '/subject', detail: `must have 1 to ${MAX_SUBJECT_LENGTH} characters` }],
+      })
+    }
+    const key = this.#options.randomId()
+    const row = await this.#store.start(
+      {
+        sid: this.#options.randomId(),
+        subject,
+        keyHash: hashSessionKey(key),
+        lifetime: this.#options.absoluteTtl,
+        delivery,
+        scope: scope ?? null,
+        amr,
+        device: toDevice(userAgent),
+      },
+      guard,
+    )
+    if (row === null) return null
+    this.#options.emit({ type: 'session_started', subject, sid: row.sid })
+    const access = await this.#options.accessTokens.issue(row, row.createdAt)
+    return { ...access, ...this.#successor(row, key, 0, row.createdAt), session: toSession(row), decision: 'start' }
+  }
+
+  /**
+   * Exchanges a refresh token (the protocol of `@latchkey/protocol/rotation`).
+   *
+   * @throws LatchkeyError `refresh_token_invalid`, `refresh_token_expired`, `refresh_token_reused` (the session has then
+   * been ended), `session_revoked`, `store_unavailable` (nothing was changed)
+   *
+   * @example
+   * const { accessToken, refreshToken } = await latchkey.sessions.refresh(cookie, { userAgent: req.headers['user-agent'] })
+   */
+  async refresh(refreshToken: string, { arrivedIn = 'cookie', userAgent }: RefreshContext = {}): Promise<Tokens> {
+    const claims = this.#read(refreshToken)
+    const { sid, sub: subject, gen, jti } = claims
+    if (claims.exp * 1000 <= this.#options.now()) throw new LatchkeyError('refresh_token_expired')
+    const { turnEvery } = this.#options
+    const presented = { sid, subject, keyHash: hashSessionKey(claims.key), gen, jti, arrivedIn }
+    const device = toDevice(userAgent)
+    for (let attempt = 0; attempt < MAX_RACES; attempt++) {
+      const { promoted, row, now } = await this.#store.promote({ ...presented, turnEvery, device })
+      const decision = promoted ? 'turn' : decide(row, presented, now, turnEvery)
+      // Another request won the race to promote, and the rules, read again, still say turn.
+      if (decision === 'turn' && !promoted) continue
+      return await this.#answer(decision, row, claims, now, device)
+    }
+    throw new LatchkeyError('store_unavailable', { retryAfter: 1 })
+  }
+
+  /** Ends a session. True when this call ended it; false when it had ended or never was. @throws `store_unavailable` */
+  async revoke(sid: string, reason: RevokedReason = 'revoked'): Promise<boolean> {
+    const row = await this.#store.revoke(sid, reason)
+    if (row !== null) this.announceEnd([row], reason)
+    return row !== null
+  }
+
+  /** Ends all of a subject's sessions and returns how many that were. @throws `store_unavailable` */
+  async revokeAll(subject: string, reason: RevokedReason = 'revoked'): Promise<number> {
+    const rows = await this.#store.revokeAll(subject, reason)
+    this.announceEnd(rows, reason)
+    return rows.length
+  }
+
+  /**
+   * Ends the session that a refresh token belongs to, however old the token is: superseded and expired ones end it too.
+   * What is no token of ours ends nothing.
+   */
+  async revokeByToken(refreshToken: string, reason: RevokedReason): Promise<boolean> {
+    let claims: RefreshTokenClaims
+    try {
+      claims = this.#read(refreshToken)
+    } catch {
+      return false
+    }
+    const { row } = await this.#store.find(claims.sid)
+    const isItsToken = row !== null && row.keyHash === hashSessionKey(claims.key) && row.subject === claims.sub
+    return isItsToken && (await this.revoke(claims.sid, reason))
+  }
+
+  /** A subject's live sessions, newest first. @throws `store_unavailable` */
+  async list(subject: string): Promise<readonly Session[]> {
+    const { now, rows } = await this.#store.list(subject)
+    return rows.filter((row) => isLive(row, now, this.#options.idleTtl)).map(toSession)
+  }
+
+  /** The row behind an access token, for routes that ask the store: null when the session has ended. */
+  async findLive(sid: string): Promise<SessionRow | null> {
+    const { now, row } = await this.#store.find(sid)
+    return row !== null && row.revokedAt === null && now < row.expiresAt ? row : null
+  }
+
+  announceEnd(rows: readonly SessionRow[], reason: RevokedReason): void {
+    for (const { subject, sid } of rows) this.#options.emit({ type: 'session_ended', subject, sid, reason })
+  }
+
+  async #answer(
+    decision: Decision,
+    row: SessionRow | null,
+    claims: RefreshTokenClaims,
+    now: number,
+    device: Device,
+  ): Promise<Tokens> {
+    const { gen } = claims
+    if (row === null || decision === 'invalid') throw new LatchkeyError('refresh_token_invalid')
+    const { subject, sid } = row
+    switch (decision) {
+      case 'revoked':
+        throw new LatchkeyError('session_revoked')
+      case 'expired':
+        throw new LatchkeyError('refresh_token_expired')
+      case 'reuse':
+        await this.revoke(sid, 'reused')
+        this.#options.emit({ type: 'refresh_token_reused', subject, sid, gen })
+        throw new LatchkeyError('refresh_token_reused')
+      case 'hold':
+        this.#options.emit({ type: 'session_held', subject, sid, gen })
+        break
+      case 'replay': {
+        const late = sincePromotion(row, now) >= Math.max(this.#options.turnEvery, LATE_AFTER)
+        const otherDevice = kindOf(device) !== kindOf(row.device)
+        this.#options.emit({ type: 'session_replayed', subject, sid, gen, late, otherDevice })
+        break
+      }
+      case 'turn':
+        this.#options.emit({ type: 'session_turned', subject, sid, gen })
+        break
+    }
+    const access = await this.#options.accessTokens.issue(row, now)
+    const kept = { refreshToken: null, refreshExpiresIn: null }
+    const refresh = decision === 'hold' ? kept : this.#successor(row, claims.key, gen, now)
+    return { ...access, ...refresh, session: toSession(row), decision }
+  }
+
+  /** A token of the generation after `gen`. It lives for `idleTtl`, but never beyond its session. */
+  #successor(row: SessionRow, key: string, gen: number, now: number) {
+    const { issuer: iss, idleTtl, refreshTokenKeys, randomId } = this.#options
+    const [signingKey] = refreshTokenKeys
+    if (signingKey === undefined) throw new Error('there is no server secret')
+    const iat = Math.floor(now / 1000)
+    const exp = Math.floor(Math.min(now + idleTtl, row.expiresAt) / 1000)
+    const { subject: sub, sid } = row
+    const refreshToken = encodeRefreshToken({ iss, sub, sid, key, gen: gen + 1, jti: randomId(), iat, exp }, signingKey)
+    return { refreshToken, refreshExpiresIn: Math.max(0, exp - iat) }
+  }
+
+  #read(refreshToken: string): RefreshTokenClaims {
+    return decodeRefreshToken(refreshToken, this.#options.refreshTokenKeys, this.#options.issuer)
+  }
+}
+
+/** A replay is worth a second look when it comes after the last honest answer can still have been under way. */
+const LATE_AFTER = 60_000
+
+function toSession(row: SessionRow): Session {
+  const { sid, subject, delivery, scope, createdAt, promotedAt, expiresAt, device } = row
+  return { sid, subject, delivery, scope, createdAt, lastUsedAt: promotedAt, expiresAt, device }
+}
+
+function toDevice(userAgent: string | undefined): Device {
+  return { userAgent: userAgent === undefined ? null : userAgent.slice(0, MAX_USER_AGENT_LENGTH) }
+}
+
+/** What stays of a user agent over its updates. */
+function kindOf({ userAgent }: Device): string {
+  return (userAgent ?? '').replace(/[\d._]+/g, '')
+}

@@ -1,0 +1,144 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { DELIVERIES, decide, REVOKED_REASONS, type RevokedReason, type SessionRow } from '@latchkey/protocol/rotation'
+import type { CredentialGuard, NewSession, Promotion, PromotionOutcome, SessionStore } from '../store.ts'
+import { type Columns, integer, oneOf, optionalInteger, optionalText, text } from './columns.ts'
+import type { GroupedWriter } from './grouped-writer.ts'
+
+export class SqliteSessions implements SessionStore {
+  readonly #writer: GroupedWriter
+  readonly #now: () => number
+  readonly #statements: ReturnType<typeof prepare>
+
+  constructor(db: DatabaseSync, writer: GroupedWriter, now: () => number) {
+    this.#writer = writer
+    this.#now = now
+    this.#statements = prepare(db)
+  }
+
+  start(session: NewSession, guard?: CredentialGuard): Promise<SessionRow | null> {
+    return this.#writer.run('durable', () => {
+      if (guard && this.#statements.guard.get(guard.accountId, guard.credentialVersion) === undefined) return null
+      const now = this.#now()
+      const { sid, subject, keyHash, delivery, scope, amr, device } = session
+      const expiresAt = now + session.lifetime
+      this.#statements.insert.run(
+        sid,
+        subject,
+        keyHash,
+        now,
+        now,
+        expiresAt,
+        delivery,
+        scope,
+        JSON.stringify(amr),
+        device.userAgent,
+      )
+      const fresh = { gen: 0, jti: null, promotedAt: now, createdAt: now, revokedAt: null, revokedReason: null }
+      return { sid, subject, keyHash, delivery, scope, amr, device, expiresAt, ...fresh }
+    })
+  }
+
+  async promote(promotion: Promotion): Promise<PromotionOutcome> {
+    const { gen, jti, turnEvery, device } = promotion
+    const now = this.#now()
+    const row = this.#read(promotion.sid)
+    if (row === null || decide(row, promotion, now, turnEvery) !== 'turn') return { now, row, promoted: false }
+    return this.#writer.run('cheap', () => {
+      const { changes } = this.#statements.promote.run(gen, jti, now, device.userAgent, row.sid, row.gen)
+      return changes === 1
+        ? { now, row: { ...row, gen, jti, promotedAt: now, device }, promoted: true }
+        : { now, row: this.#read(row.sid), promoted: false }
+    })
+  }
+
+  async find(sid: string): Promise<{ now: number; row: SessionRow | null }> {
+    return { now: this.#now(), row: this.#read(sid) }
+  }
+
+  async list(subject: string): Promise<{ now: number; rows: readonly SessionRow[] }> {
+    const now = this.#now()
+    return { now, rows: this.#statements.list.all(subject, now).map(toRow) }
+  }
+
+  revoke(sid: string, reason: RevokedReason): Promise<SessionRow | null> {
+    return this.#writer.run('durable', () => {
+      const columns = this.#statements.revoke.get(this.#now(), reason, sid)
+      return columns === undefined ? null : toRow(columns)
+    })
+  }
+
+  revokeAll(subject: string, reason: RevokedReason): Promise<readonly SessionRow[]> {
+    return this.#writer.run('durable', () => this.revokeAllNow(subject, reason))
+  }
+
+  /** For use inside a group: what accounts do to their sessions belongs to the same transaction. */
+  revokeAllNow(subject: string, reason: RevokedReason): readonly SessionRow[] {
+    return this.#statements.revokeAll.all(this.#now(), reason, subject).map(toRow)
+  }
+
+  /** For use inside a group. */
+  forgetDevicesNow(subject: string): void {
+    this.#statements.forgetDevices.run(subject)
+  }
+
+  purge(keep: number, limit: number): Promise<number> {
+    return this.#writer.run('cheap', () => {
+      const before = this.#now() - keep
+      const { changes } = this.#statements.purge.run(before, limit, before, limit, limit)
+      return Number(changes)
+    })
+  }
+
+  #read(sid: string): SessionRow | null {
+    const columns = this.#statements.find.get(sid)
+    return columns === undefined ? null : toRow(columns)
+  }
+}
+
+function prepare(db: DatabaseSync) {
+  return {
+    guard: db.prepare('SELECT 1 FROM accounts WHERE id = ? AND credential_version = ? AND disabled_at IS NULL'),
+    insert: db.prepare(`
+      INSERT INTO sessions
+        (sid, subject, key_hash, gen, promoted_at, created_at, expires_at, delivery, scope, amr, user_agent)
+      VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`),
+    // Compares with the generation that the decision was made on; all else it depends on never changes, but revocation.
+    promote: db.prepare(`
+      UPDATE sessions SET gen = ?, jti = ?, promoted_at = ?, user_agent = ?
+      WHERE sid = ? AND gen = ? AND revoked_at IS NULL`),
+    find: db.prepare('SELECT * FROM sessions WHERE sid = ?'),
+    list: db.prepare(`
+      SELECT * FROM sessions WHERE subject = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC, sid`),
+    revoke: db.prepare(`
+      UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE sid = ? AND revoked_at IS NULL RETURNING *`),
+    revokeAll: db.prepare(`
+      UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE subject = ? AND revoked_at IS NULL RETURNING *`),
+    forgetDevices: db.prepare('UPDATE sessions SET user_agent = NULL WHERE subject = ?'),
+    // Two lookups by index; an OR would scan the table.
+    purge: db.prepare(`
+      DELETE FROM sessions WHERE sid IN (
+        SELECT * FROM (SELECT sid FROM sessions WHERE revoked_at < ? LIMIT ?)
+        UNION
+        SELECT * FROM (SELECT sid FROM sessions WHERE expires_at < ? LIMIT ?)
+        LIMIT ?)`),
+  }
+}
+
+function toRow(columns: Columns): SessionRow {
+  return {
+    sid: text(columns, 'sid'),
+    subject: text(columns, 'subject'),
+    keyHash: text(columns, 'key_hash'),
+    gen: integer(columns, 'gen'),
+    jti: optionalText(columns, 'jti'),
+    promotedAt: integer(columns, 'promoted_at'),
+    createdAt: integer(columns, 'created_at'),
+    expiresAt: integer(columns, 'expires_at'),
+    revokedAt: optionalInteger(columns, 'revoked_at'),
+    revokedReason: columns.revoked_reason === null ? null : oneOf(columns, 'revoked_reason', REVOKED_REASONS),
+    delivery: oneOf(columns, 'delivery', DELIVERIES),
+    scope: optionalText(columns, 'scope'),
+    amr: JSON.parse(text(columns, 'amr')),
+    device: { userAgent: optionalText(columns, 'user_agent') },
+  }
+}
