@@ -104,8 +104,10 @@ export function checkAccessTokenClaims(
 ): AccessTokenClaims {
   if (!hasAccessTokenShape(claims)) throw invalid()
   if (claims.iss !== issuer || !includesAudience(claims.aud, audience)) throw invalid()
-  if (claims.iat > now + clockSkew) throw invalid()
-  if (claims.nbf !== undefined && (!isNumericDate(claims.nbf) || claims.nbf > now + clockSkew)) throw invalid()
+  // Asks for what must hold, so that a clock or a skew that is NaN lets nothing through.
+  const latestStart = now + clockSkew
+  if (!(claims.iat <= latestStart)) throw invalid()
+  if (claims.nbf !== undefined && !(isNumericDate(claims.nbf) && claims.nbf <= latestStart)) throw invalid()
   if (now >= claims.exp) throw new LatchkeyError('access_token_expired')
   return claims
 }
@@ -127,9 +129,12 @@ function includesAudience(aud: string | readonly string[], audience: string): bo
   return typeof aud === 'string' ? aud === audience : aud.includes(audience)
 }
 
-/** A finite time within what a date can hold, so that 1e400 is not "never". */
+/** The last second that RFC 3339 can write: 9999-12-31T23:59:59Z. */
+const LAST_NUMERIC_DATE = 253_402_300_799
+
+/** A time before the year 10000, so that neither 1e400 nor milliseconds taken for seconds mean "never". */
 function isNumericDate(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= 8.64e12
+  return typeof value === 'number' && value >= 0 && value <= LAST_NUMERIC_DATE
 }
 
 function isStringArray(value: unknown): value is readonly string[] {

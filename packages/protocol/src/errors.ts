@@ -217,10 +217,11 @@ export interface ErrorFacts {
  */
 export class LatchkeyError extends Error {
   readonly code: ErrorCode
-  readonly facts: ErrorFacts
+  readonly facts: Omit<ErrorFacts, 'cause'>
 
-  constructor(code: ErrorCode, facts: ErrorFacts = {}) {
-    super(facts.detail ?? CATALOGUE[code].title, facts.cause === undefined ? undefined : { cause: facts.cause })
+  constructor(code: ErrorCode, { cause, ...facts }: ErrorFacts = {}) {
+    // The cause is kept where JSON.stringify does not look, for the handlers that send a whole error to the caller.
+    super(facts.detail ?? CATALOGUE[code].title, cause === undefined ? undefined : { cause })
     this.name = 'LatchkeyError'
     this.code = code
     this.facts = facts

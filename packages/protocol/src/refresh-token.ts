@@ -25,17 +25,23 @@ export interface RefreshTokenKey {
   readonly key: KeyObject
 }
 
-/** Longer than any token made here, and short enough to be refused before any work is done. */
-export const MAX_REFRESH_TOKEN_LENGTH = 2048
+/** More than the longest issuer and subject need, and less than a cookie holds (RFC 6265 §6.1). */
+export const MAX_REFRESH_TOKEN_LENGTH = 3800
 
 /** Prepares an HMAC key; `kid` tells several server secrets apart while one replaces the other. */
 export function refreshTokenKey(key: KeyObject, kid: string): RefreshTokenKey {
   return { header: encodeJson({ alg: 'HS256', typ: 'rt+jwt', kid }), key }
 }
 
+/**
+ * @throws RangeError when issuer and subject make the token longer than `decodeRefreshToken` will read: better no session
+ * than one that ends at its first refresh
+ */
 export function encodeRefreshToken(claims: RefreshTokenClaims, { header, key }: RefreshTokenKey): string {
   const signingInput = `${header}.${encodeJson(claims)}`
-  return `${signingInput}.${mac(signingInput, key)}`
+  const token = `${signingInput}.${mac(signingInput, key)}`
+  if (token.length > MAX_REFRESH_TOKEN_LENGTH) throw new RangeError('issuer and subject make too long a refresh token')
+  return token
 }
 
 /**

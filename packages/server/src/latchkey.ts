@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Accounts } from './accounts/accounts.ts'
 import { Passwords, type PasswordsOptions } from './accounts/passwords.ts'
-import { defaultProfile, type ProfileSchema } from './accounts/schemas.ts'
+import { defaultProfile, type ProfileSchema, RESERVED_PROFILE_FIELDS } from './accounts/schemas.ts'
 import { ConfigurationError, readSettings } from './config/read-settings.ts'
 import { SETTINGS, type SettingInput, type SettingName, type Settings } from './config/settings.ts'
 import type { EventListener, LatchkeyEvent } from './events.ts'
@@ -126,7 +126,7 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       randomId,
       now,
     })
-    const profileSchema = (typeof accountsOption === 'object' ? accountsOption.profile : undefined) ?? defaultProfile
+    const profileSchema = profileSchemaOf(accountsOption)
     const accounts = accountsOption
       ? new Accounts(store.accounts, { sessions, passwords: new Passwords(options.hashing), emit, randomId })
       : undefined
@@ -193,6 +193,13 @@ function deriveSecrets({ secret }: Settings, store: Store): readonly DerivedKeys
   if (!(store instanceof SqliteStore)) throw new ConfigurationError(`${SETTINGS.secret.env} must be given: ${how}`)
   if (store.file === ':memory:') return [deriveKeys(randomBytes(48).toString('base64url'))]
   return [deriveKeys(secretFromFile(`${store.file}.secret`))]
+}
+
+function profileSchemaOf(accounts: boolean | { readonly profile?: ProfileSchema }): ProfileSchema {
+  const schema = (typeof accounts === 'object' ? accounts.profile : undefined) ?? defaultProfile
+  const reserved = RESERVED_PROFILE_FIELDS.find((field) => field in schema.shape)
+  if (reserved !== undefined) throw new ConfigurationError(`accounts.profile must not define ${reserved}`)
+  return schema
 }
 
 function defaultIssuer(port: number): string {

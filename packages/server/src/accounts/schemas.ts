@@ -22,6 +22,7 @@ export const username = z
 export function newPassword(minimum: number) {
   return z
     .string()
+    .refine((text) => text.isWellFormed(), { error: 'must be well-formed Unicode' })
     .refine((text) => codePoints(text) >= minimum, { error: `must have at least ${minimum} characters` })
     .refine((text) => codePoints(text) <= MAX_PASSWORD_LENGTH, {
       error: `must have at most ${MAX_PASSWORD_LENGTH} characters`,
@@ -42,6 +43,9 @@ export const password = z
 export const defaultProfile = z.object({ name: z.string().trim().min(1).max(200).optional() })
 
 export type ProfileSchema = z.ZodObject
+
+/** Names that a profile cannot have: they are the credential's, or the answer's. */
+export const RESERVED_PROFILE_FIELDS = ['id', 'email', 'username', 'password', 'delivery', 'createdAt'] as const
 
 /** One account, one spelling. */
 export function canonical(text: string): string {

@@ -24,9 +24,10 @@ export function serveHelp(): string {
 export async function serve(args: readonly string[]): Promise<void> {
   const settings = readSettings({ flags: parseFlags(args), env: process.env })
   const port = settings.port === 0 ? await findFreePort() : settings.port
-  const log = pino({ level: settings.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: undefined })
+  const log = pino({ level: settings.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null })
   const latchkey = await assemble({ ...settings, port }, { onEvent: logEvents(log), onFault: logFaults(log) })
-  const server = createServer(getRequestListener(createStandaloneApp(latchkey).fetch))
+  const app = createStandaloneApp(latchkey)
+  const server = createServer(getRequestListener((request) => app.fetch(request)))
   try {
     await listen(server, port)
   } catch (error) {

@@ -24,6 +24,7 @@ export interface Setting<Value> {
 }
 
 const MAX_COOKIE_LIFE = '400d'
+const MAX_ISSUER_LENGTH = 255
 
 /** What decides whether the address before this one in `X-Forwarded-For` is to be believed. */
 export type TrustProxy = (address: string, hop: number) => boolean
@@ -202,7 +203,7 @@ function parseIssuer(text: string): string | undefined {
   const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal)
   // The spelling must be the URL's own: verifiers compare issuers as text (RFC 8414 §3.3).
   const isPlain = href === (pathname === '/' ? `${text}/` : text) && !/[?#%]|\/$|\/\//.test(text.replace('://', ''))
-  return isSafe && isPlain && username === '' ? text : undefined
+  return isSafe && isPlain && username === '' && text.length <= MAX_ISSUER_LENGTH ? text : undefined
 }
 
 function parseOrigins(text: string): readonly string[] | undefined {
