@@ -20,7 +20,7 @@ describe('the published packages', () => {
   let folder = ''
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'latchkey-tarballs-'))
-    await run('npm', ['pack', '--workspaces', '--if-present', '--pack-destination', folder, ...PACKAGES], { cwd: ROOT })
+    await run('npm', ['pack', '--pack-destination', folder, ...PACKAGES], { cwd: ROOT })
     await installTarballs(folder)
   })
   after(() => rm(folder, { recursive: true, force: true }))
@@ -29,10 +29,12 @@ describe('the published packages', () => {
     it(`run the README's embed on Node ${version}`, { timeout: 120_000 }, async (t) => {
       const node = await installNode(folder, version)
       const port = await findFreePort()
-      const program = join(folder, `embed-${version}.mjs`)
+      const home = join(folder, `embed-${version}`)
+      await mkdir(home)
+      const program = join(home, 'embed.mjs')
       await writeFile(program, (await readEmbed()).replaceAll('3000', String(port)))
       const child = spawn(node, [program], {
-        cwd: folder,
+        cwd: home,
         env: { PATH: process.env.PATH },
         stdio: ['ignore', 'pipe', 'inherit'],
       })
