@@ -2,7 +2,7 @@
  * The refresh token: a compact JWS (`typ: rt+jwt`, `alg: HS256`). Its header is one constant per key, compared as text,
  * so nothing in a token ever chooses how it is checked (RFC 8725 §3.1).
  */
-import { createHash, createHmac, type KeyObject, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { encodeJson } from './compact.ts'
 import { LatchkeyError } from './errors.ts'
 
@@ -72,7 +72,7 @@ export function decodeRefreshToken(
 
 /** The digest of a session's secret, as its row keeps it. 128 random bits need no slow hash (RFC 9700 §4.14). */
 export function hashSessionKey(key: string): string {
-  return createHash('sha256').update(key).digest('base64url')
+  return hash('sha256', key, 'base64url')
 }
 
 function mac(signingInput: string, key: KeyObject): string {

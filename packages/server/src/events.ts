@@ -29,7 +29,8 @@ export type LatchkeyEvent =
   | { readonly type: 'keys_rotated'; readonly kid: string }
   | { readonly type: 'csrf_rejected'; readonly path: string }
 
-export type EventListener = (event: LatchkeyEvent) => void
+/** May be asynchronous; nobody waits for it, and what it throws changes nothing. */
+export type EventListener = (event: LatchkeyEvent) => unknown
 
 /** How grave each event is, as log levels. */
 export const SEVERITY: Readonly<Record<LatchkeyEvent['type'], 'debug' | 'info' | 'warn' | 'fatal'>> = {

@@ -13,6 +13,7 @@ import { type NodeHandler, nodeGuard, nodeHandler } from './http/node.ts'
 import { problemReply, toLatchkeyError, toResponse } from './http/reply.ts'
 import { KEY_RELOAD_INTERVAL, KeyRing } from './keys/key-ring.ts'
 import { type DerivedKeys, deriveKeys, secretFromFile } from './keys/secret.ts'
+import { randomId } from './random-id.ts'
 import { AccessTokens, type ClaimsCallback } from './sessions/access-tokens.ts'
 import { Sessions } from './sessions/sessions.ts'
 import { openStore } from './stores/open-store.ts'
@@ -94,7 +95,6 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
   const audience = settings.audience ?? new URL(issuer).origin
   const report = options.onFault ?? ((fault) => console.error(fault))
   const emit = toEmitter(onEvent, report)
-  const randomId = () => randomBytes(16).toString('base64url')
 
   const store = typeof options.store === 'object' ? options.store : openStore(settings.store)
   try {
@@ -192,7 +192,12 @@ function deriveSecrets({ secret }: Settings, store: Store): readonly DerivedKeys
   }
   if (!(store instanceof SqliteStore)) throw new ConfigurationError(`${SETTINGS.secret.env} must be given: ${how}`)
   if (store.file === ':memory:') return [deriveKeys(randomBytes(48).toString('base64url'))]
-  return [deriveKeys(secretFromFile(`${store.file}.secret`))]
+  try {
+    return [deriveKeys(secretFromFile(`${store.file}.secret`))]
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    throw new ConfigurationError(`${SETTINGS.secret.env} is not given, and ${reason}`, { cause })
+  }
 }
 
 function profileSchemaOf(accounts: boolean | { readonly profile?: ProfileSchema }): ProfileSchema {
@@ -212,12 +217,10 @@ function defaultIssuer(port: number): string {
 }
 
 function toEmitter(listener: EventListener | undefined, report: (fault: unknown) => void): EventListener {
-  return (event: LatchkeyEvent) => {
-    try {
-      listener?.(event)
-    } catch (fault) {
-      report(fault)
-    }
+  if (listener === undefined) return () => {}
+  const call = async (event: LatchkeyEvent) => listener(event)
+  return (event) => {
+    call(event).catch(report)
   }
 }
 

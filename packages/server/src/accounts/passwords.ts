@@ -25,12 +25,12 @@ export interface PasswordsOptions {
  */
 export class Passwords {
   readonly #limit: ReturnType<typeof pLimit>
-  readonly #queue: number
+  readonly #capacity: number
   readonly #dummy: Promise<string>
 
   constructor({ concurrency = availableParallelism(), queue = concurrency * QUEUE_PER_CORE }: PasswordsOptions = {}) {
     this.#limit = pLimit(concurrency)
-    this.#queue = queue
+    this.#capacity = concurrency + queue
     this.#dummy = hash(crypto.randomUUID(), PARAMETERS)
   }
 
@@ -50,8 +50,9 @@ export class Passwords {
     })
   }
 
-  #admit<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#limit.pendingCount >= this.#queue) throw new LatchkeyError('server_busy', { retryAfter: 2 })
+  async #admit<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { activeCount, pendingCount } = this.#limit
+    if (activeCount + pendingCount >= this.#capacity) throw new LatchkeyError('server_busy', { retryAfter: 2 })
     return this.#limit(work)
   }
 }

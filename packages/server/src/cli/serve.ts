@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseArgs } from 'node:util'
 import { getRequestListener } from '@hono/node-server'
+import { LatchkeyError } from '@latchkey/protocol/errors'
 import { Hono } from 'hono'
 import { type Logger, pino } from 'pino'
 import { ConfigurationError, readSettings } from '../config/read-settings.ts'
@@ -14,9 +15,10 @@ import { assemble, type Latchkey } from '../latchkey.ts'
 const DRAIN_MS = 10_000
 
 export function serveHelp(): string {
-  const lines = Object.entries<Setting<unknown>>(SETTINGS).map(
-    ([name, { env, description }]) => `  --${flagOf(name).padEnd(16)} ${description} [${env}]`,
-  )
+  const lines = Object.entries<Setting<unknown>>(SETTINGS).map(([name, { env, description, secret }]) => {
+    const flag = secret ? '' : `--${flagOf(name)}`
+    return `  ${flag.padEnd(18)} ${description} [${env}]`
+  })
   return ['Usage: latchkey serve [options]', '', ...lines].join('\n')
 }
 
@@ -26,8 +28,7 @@ export async function serve(args: readonly string[]): Promise<void> {
   const port = settings.port === 0 ? await findFreePort() : settings.port
   const log = pino({ level: settings.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null })
   const latchkey = await assemble({ ...settings, port }, { onEvent: logEvents(log), onFault: logFaults(log) })
-  const app = createStandaloneApp(latchkey)
-  const server = createServer(getRequestListener((request) => app.fetch(request)))
+  const server = createStandaloneServer(latchkey)
   try {
     await listen(server, port)
   } catch (error) {
@@ -38,8 +39,21 @@ export async function serve(args: readonly string[]): Promise<void> {
   stopOnSignal(server, latchkey, log)
 }
 
-/** The routes below the base, and at the root what a supervisor asks for. */
-export function createStandaloneApp(latchkey: Latchkey): Hono {
+const ROOT_PATHS: ReadonlySet<string | undefined> = new Set(['/', '/healthz', '/readyz'])
+
+/** The routes below the base, and at the root what a supervisor asks for. Neither waits in the other's router. */
+export function createStandaloneServer(latchkey: Latchkey): Server {
+  const root = createRootApp(latchkey)
+  const atRoot = getRequestListener((request) => root.fetch(request))
+  const belowBase = getRequestListener(latchkey.fetch)
+  return createServer((request, response) => {
+    const [path] = request.url?.split('?', 1) ?? []
+    const listener = ROOT_PATHS.has(path) ? atRoot : belowBase
+    listener(request, response)
+  })
+}
+
+function createRootApp(latchkey: Latchkey): Hono {
   const app = new Hono()
   app.get('/healthz', () => toResponse({ status: 200, json: { status: 'ok' } }))
   app.get('/readyz', async () => {
@@ -47,7 +61,7 @@ export function createStandaloneApp(latchkey: Latchkey): Hono {
     return toResponse({ status: 200, json: { status: 'ready' } })
   })
   app.get('/', () => toResponse({ status: 200, json: { issuer: latchkey.issuer, docs: `${latchkey.issuer}/docs` } }))
-  app.all('*', (context) => latchkey.fetch(context.req.raw))
+  app.notFound(() => latchkey.toResponse(new LatchkeyError('not_found')))
   app.onError((error) => latchkey.toResponse(error))
   return app
 }

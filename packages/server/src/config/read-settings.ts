@@ -31,7 +31,7 @@ export function readSettings(sources: SettingSources): Settings {
 function readSetting(name: string, setting: Setting<unknown>, { flags = {}, options = {}, env = {} }: SettingSources) {
   const option = Object.entries(options).find(([key]) => key === name)?.[1]
   const [from, text] =
-    flags[flagOf(name)] !== undefined
+    flags[flagOf(name)] !== undefined && !setting.secret
       ? [`--${flagOf(name)}`, flags[flagOf(name)]]
       : option !== undefined
         ? [name, toText(option)]

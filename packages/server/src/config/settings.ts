@@ -2,6 +2,7 @@
  * Every setting, once: where it comes from, what it may be, what it means. Options, environment and flags are read by
  * this table, and docs/configuration.md is made from it.
  */
+import { isIP } from 'node:net'
 import { SIGNATURE_ALGORITHMS } from '@latchkey/protocol/access-token'
 import proxyAddr from 'proxy-addr'
 import { secretFault } from '../keys/secret.ts'
@@ -15,7 +16,7 @@ export interface Setting<Value> {
   /** What is allowed, to follow "must be". */
   readonly allowed: string
   readonly description: string
-  /** Never shown in an error or a log. */
+  /** Never shown in an error or a log, and without a flag: the command line is there for every user of the machine to see. */
   readonly secret?: true
   /** Only for the standalone server: an app that embeds Latchkey listens and logs by itself. */
   readonly standalone?: true
@@ -129,7 +130,7 @@ export const SETTINGS = {
     default: 'on',
     allowed: 'on or off',
     description: 'Limits per account, per address and overall. Turn them off only where something in front does it.',
-    parse: (text) => ({ on: true, off: false })[text],
+    parse: (text) => (text === 'on' || text === 'off' ? text === 'on' : undefined),
   }),
   logLevel: setting({
     env: 'LATCHKEY_LOG_LEVEL',
@@ -198,12 +199,13 @@ function parseSecrets(text: string): readonly string[] | undefined {
 
 function parseIssuer(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined
-  const { protocol, hostname, pathname, href, username } = new URL(text)
+  const { protocol, hostname, pathname, href, username, password } = new URL(text)
   const isLocal = hostname === 'localhost' || hostname === '127.0.0.1' || hostname === '[::1]'
   const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal)
+  const isBare = username === '' && password === ''
   // The spelling must be the URL's own: verifiers compare issuers as text (RFC 8414 §3.3).
   const isPlain = href === (pathname === '/' ? `${text}/` : text) && !/[?#%]|\/$|\/\//.test(text.replace('://', ''))
-  return isSafe && isPlain && username === '' && text.length <= MAX_ISSUER_LENGTH ? text : undefined
+  return isSafe && isPlain && isBare && text.length <= MAX_ISSUER_LENGTH ? text : undefined
 }
 
 function parseOrigins(text: string): readonly string[] | undefined {
@@ -211,14 +213,19 @@ function parseOrigins(text: string): readonly string[] | undefined {
     .split(',')
     .map((origin) => origin.trim())
     .filter((origin) => origin !== '')
-  return origins.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin) ? origins : undefined
+  // A star would be part of a host's name, and match nothing: whoever writes one expects more than there is.
+  const isExact = (origin: string) => URL.canParse(origin) && new URL(origin).origin === origin && !origin.includes('*')
+  return origins.every(isExact) ? origins : undefined
 }
 
 function parseTrustProxy(text: string): TrustProxy | undefined {
   const hops = wholeNumber(text, 0, 10)
   if (hops !== undefined) return (_address, hop) => hop < hops
+  const addresses = text.split(',').map((address) => address.trim())
+  // The library takes a bare `11` for the address 0.0.0.11; whoever writes that means eleven proxies.
+  if (addresses.some((address) => /^\d/.test(address) && isIP(address.replace(/\/.*/, '')) === 0)) return undefined
   try {
-    return proxyAddr.compile(text.split(',').map((address) => address.trim()))
+    return proxyAddr.compile(addresses)
   } catch {
     return undefined
   }

@@ -16,17 +16,23 @@ export function createApp(services: Services): Hono {
   const app = new Hono()
   if (settings.allowedOrigins.length > 0) app.use(crossOrigin(settings.allowedOrigins))
 
-  const methodsByPath = new Map<string, string[]>()
-  for (const route of createRoutes(services)) {
-    const path = base + route.path.replace(/\{(\w+)\}/g, ':$1')
-    methodsByPath.set(path, [...(methodsByPath.get(path) ?? []), route.method])
-    app.on(route.method, path, async (context) => toResponse(await serve(route, context)))
-  }
-  for (const [path, methods] of methodsByPath) app.all(path, (context) => refuseMethod(context, methods))
+  const byPath = Map.groupBy(createRoutes(services), ({ path }) => base + path.replace(/\{(\w+)\}/g, ':$1'))
+  // One handler a path: Hono calls a request's only match directly, and composes middleware when there are more.
+  for (const [path, routes] of byPath) app.all(path, (context) => dispatch(routes, context))
 
   app.notFound(() => toResponse(problemReply(new LatchkeyError('not_found'), typeBase)))
-  app.onError((error) => toResponse(problemReply(toLatchkeyError(error, services.report), typeBase)))
+  app.onError((fault, { req }) => {
+    const error = toLatchkeyError(fault, services.report)
+    if (error.code === 'csrf_rejected') services.emit({ type: 'csrf_rejected', path: req.path })
+    return toResponse(problemReply(error, typeBase))
+  })
   return app
+
+  async function dispatch(routes: readonly Route[], context: Context): Promise<Response> {
+    const method = context.req.method === 'HEAD' ? 'GET' : context.req.method
+    const route = routes.find((candidate) => candidate.method === method)
+    return route === undefined ? refuseMethod(context, routes) : toResponse(await serve(route, context))
+  }
 
   async function serve(route: Route, { req }: Context): Promise<Reply> {
     const cookies = services.cookies.read(req.header('cookie'))
@@ -44,7 +50,8 @@ export function createApp(services: Services): Hono {
   }
 
   /** RFC 9110 §15.5.6; `OPTIONS` itself is answered. */
-  function refuseMethod({ req }: Context, methods: readonly string[]): Response {
+  function refuseMethod({ req }: Context, routes: readonly Route[]): Response {
+    const methods: readonly string[] = routes.map(({ method }) => method)
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
     if (req.method === 'OPTIONS') return toResponse({ status: 204, headers: { allow: allow.join(', ') } })
     return toResponse(problemReply(new LatchkeyError('method_not_allowed', { allow }), typeBase))

@@ -44,6 +44,7 @@ function parseObject(request: Request, bytes: Uint8Array): Record<string, unknow
 
 async function readBytes(request: Request): Promise<Uint8Array> {
   const declared = request.headers.get('content-length')
+  if (declared === '0') return new Uint8Array()
   if (declared !== null && Number(declared) > MAX_BODY_BYTES) throw new LatchkeyError('body_too_large')
   // A declared length is what the server reads, no more; without one, count.
   return declared === null ? readCounting(request) : new Uint8Array(await readWhole(request))

@@ -28,10 +28,8 @@ export class Cookies {
 
   read(header: string | null | undefined): CarriedCookies {
     if (!header) return { refreshToken: undefined, accessToken: undefined }
-    return {
-      refreshToken: parse(header, this.refreshName)[this.refreshName],
-      accessToken: parse(header, this.accessName)[this.accessName],
-    }
+    const find = (name: string) => (header.includes(name) ? parse(header, name)[name] : undefined)
+    return { refreshToken: find(this.refreshName), accessToken: find(this.accessName) }
   }
 
   /** `Set-Cookie` values. Tokens need no encoding: they are base64url and dots. `maxAge` is in seconds. */

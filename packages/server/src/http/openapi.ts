@@ -35,8 +35,9 @@ export function errorsOf(route: Route): readonly ErrorCode[] {
 /** The OpenAPI 3.1 document, from the same routes and schemas that serve and validate. */
 export function describeApi(routes: readonly Route[], issuer: string): ApiDocument {
   const paths: Record<string, Record<string, unknown>> = {}
+  const schemas: NamedSchemas = { Problem: problemSchema() }
   for (const route of routes) {
-    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route) }
+    paths[route.path] = { ...paths[route.path], [route.method.toLowerCase()]: describeRoute(route, schemas) }
   }
   return {
     openapi: '3.1.0',
@@ -49,7 +50,7 @@ export function describeApi(routes: readonly Route[], issuer: string): ApiDocume
     servers: [{ url: issuer }],
     paths,
     components: {
-      schemas: { Problem: problemSchema() },
+      schemas,
       securitySchemes: {
         bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'RFC 9068 access token' },
       },
@@ -57,7 +58,10 @@ export function describeApi(routes: readonly Route[], issuer: string): ApiDocume
   }
 }
 
-function describeRoute(route: Route): Record<string, unknown> {
+/** Schemas with an id; they are gathered here while routes are described. */
+type NamedSchemas = Record<string, unknown>
+
+function describeRoute(route: Route, schemas: NamedSchemas): Record<string, unknown> {
   const { name, summary, description, path, success, isProtected, body } = route
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => ({
     name: parameter,
@@ -72,12 +76,18 @@ function describeRoute(route: Route): Record<string, unknown> {
     ...(parameters.length > 0 && { parameters }),
     security: isProtected ? [{ bearer: [] }] : [],
     ...(body && {
-      requestBody: { required: true, content: { 'application/json': { schema: jsonSchema(body, 'input') } } },
+      requestBody: {
+        // An absent body counts as `{}`.
+        required: !body.safeParse({}).success,
+        content: { 'application/json': { schema: jsonSchema(body, 'input', schemas) } },
+      },
     }),
     responses: {
       [success.status]: {
         description: success.description,
-        ...(success.schema && { content: { 'application/json': { schema: jsonSchema(success.schema, 'output') } } }),
+        ...(success.schema && {
+          content: { 'application/json': { schema: jsonSchema(success.schema, 'output', schemas) } },
+        }),
       },
       ...describeErrors(errorsOf(route)),
     },
@@ -127,11 +137,15 @@ function problemSchema(): Record<string, unknown> {
   }
 }
 
-function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): Record<string, unknown> {
+/** A reference is resolved from the root of the whole document, so what a schema defines moves to `components`. */
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output', named: NamedSchemas): unknown {
   const { $schema: _dialect, ...described } = z.toJSONSchema(schema, {
     io,
     target: 'draft-2020-12',
     unrepresentable: 'any',
   })
-  return described
+  const text = JSON.stringify(described).replaceAll('"$ref":"#/$defs/', '"$ref":"#/components/schemas/')
+  const { $defs = {}, ...moved } = JSON.parse(text)
+  Object.assign(named, $defs)
+  return moved
 }

@@ -18,7 +18,12 @@ export function toResponse({ status, json, text, cookies = [], headers = {} }: R
   const all: Record<string, string> = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers }
   if (json !== undefined) all['content-type'] ??= 'application/json; charset=utf-8'
   const body = json === undefined ? (text ?? null) : JSON.stringify(json)
-  if (cookies.length === 0) return new Response(body, { status, headers: all })
+  // A plain record is what the server adapter sends without building a Headers object; it cannot hold two of a name.
+  if (cookies.length <= 1) {
+    const [cookie] = cookies
+    if (cookie !== undefined) all['set-cookie'] = cookie
+    return new Response(body, { status, headers: all })
+  }
   const list: HeaderList = Object.entries(all)
   for (const cookie of cookies) list.push(['set-cookie', cookie])
   return new Response(body, { status, headers: list })

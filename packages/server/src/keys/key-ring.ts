@@ -1,7 +1,9 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { SignatureAlgorithm } from '@latchkey/protocol/access-token'
+import { ConfigurationError } from '../config/read-settings.ts'
 import type { KeyStore, StoredKey } from '../stores/store.ts'
-import { makeKey, moveKey, openKey, type SigningKey, toJwk } from './signing-key.ts'
+import { makeKey, moveKey, openKey, opens, type SigningKey, toJwk } from './signing-key.ts'
 
 export interface KeyRingOptions {
   readonly alg: SignatureAlgorithm
@@ -21,7 +23,7 @@ export const JWKS_MAX_AGE = 300
 /** How often a node looks for what other nodes did to the keys, in milliseconds. */
 export const KEY_RELOAD_INTERVAL = 60_000
 
-/** An unknown `kid` makes a node look at once, but no more often than this, in milliseconds. */
+/** An unknown `kid` makes a node look at once; having looked in vain, it does not look again for so many milliseconds. */
 const UNKNOWN_KEY_COOL_DOWN = 1_000
 
 /**
@@ -35,14 +37,15 @@ export class KeyRing {
   #stored: readonly StoredKey[] = []
   #opened = new Map<string, SigningKey>()
   #active: SigningKey | undefined
-  #loadedAt = Number.NEGATIVE_INFINITY
+  #looking: Promise<unknown> | undefined
+  #lookedInVain = Number.NEGATIVE_INFINITY
 
   private constructor(store: KeyStore, options: KeyRingOptions) {
     this.#store = store
     this.#options = options
   }
 
-  /** @throws Error when the stored keys do not open under the given secrets */
+  /** @throws ConfigurationError when the stored keys do not open under the given secrets */
   static async open(store: KeyStore, options: KeyRingOptions): Promise<KeyRing> {
     const ring = new KeyRing(store, options)
     await ring.advance()
@@ -58,9 +61,14 @@ export class KeyRing {
   /** A published key, also one that another node has only just made. */
   async find(kid: string): Promise<SigningKey | undefined> {
     const known = this.#opened.get(kid)
-    if (known !== undefined || performance.now() - this.#loadedAt < UNKNOWN_KEY_COOL_DOWN) return known
-    await this.#load()
-    return this.#opened.get(kid)
+    if (known !== undefined || performance.now() - this.#lookedInVain < UNKNOWN_KEY_COOL_DOWN) return known
+    this.#looking ??= this.#load().finally(() => {
+      this.#looking = undefined
+    })
+    await this.#looking
+    const found = this.#opened.get(kid)
+    if (found === undefined) this.#lookedInVain = performance.now()
+    return found
   }
 
   /** RFC 7517 §5 */
@@ -96,12 +104,17 @@ export class KeyRing {
   }
 
   async #due(keys: readonly StoredKey[], now: number): Promise<readonly StoredKey[]> {
+    const { sealing } = this.#options
     const active = keys.find((key) => key.state === 'active')
     const pending = keys.find((key) => key.state === 'pending')
     const tooOld = active !== undefined && now - active.since >= this.#options.rotateEvery
     const published = pending !== undefined && now - pending.since >= JWKS_MAX_AGE * 1000
     if (active === undefined || active.alg !== this.#options.alg || (tooOld && published)) {
       return this.#takeOver(keys, now)
+    }
+    // A secret that takes over seals the keys anew, so that the one before it can go.
+    if (keys.some((key) => !opens(key, sealing.slice(0, 1)))) {
+      return keys.map((key) => moveKey(key, key.state, key.since, sealing))
     }
     const kept = keys.filter((key) => key.state !== 'retired' || now - key.since < this.#retention())
     if (pending === undefined) return [...kept, await this.#make('pending', now)]
@@ -132,30 +145,40 @@ export class KeyRing {
   }
 
   #reuse(stored: StoredKey): SigningKey | undefined {
-    const unchanged = this.#stored.some((known) => known.sealedPrivateKey === stored.sealedPrivateKey)
+    const unchanged = this.#stored.some((known) => isDeepStrictEqual(known, stored))
     return unchanged ? this.#opened.get(stored.kid) : undefined
   }
 
   /** A key that does not open is no key: it is not published and verifies nothing. Without an active one, this throws. */
   async #load() {
     const set = await this.#store.read()
+    const usable: StoredKey[] = []
     const opened = new Map<string, SigningKey>()
     const faults: unknown[] = []
     for (const stored of set.keys) {
       try {
-        opened.set(stored.kid, this.#reuse(stored) ?? openKey(stored, this.#options.sealing))
+        const key = this.#reuse(stored) ?? openKey(stored, this.#options.sealing)
+        if (opened.has(key.kid)) throw new Error(`signing key ${key.kid} is stored twice`)
+        opened.set(key.kid, key)
+        usable.push(stored)
       } catch (fault) {
         faults.push(fault)
       }
     }
-    const usable = set.keys.filter((key) => opened.has(key.kid))
     const active = usable.find((key) => key.state === 'active')
-    if (active === undefined && set.keys.length > 0) throw faults[0] ?? new Error('no signing key is active')
+    if (active === undefined && set.keys.length > 0) throw noActiveKey(faults[0])
     for (const fault of faults) this.#options.onFault(fault)
     this.#stored = usable
     this.#opened = opened
     this.#active = active && opened.get(active.kid)
-    this.#loadedAt = performance.now()
     return { ...set, keys: faults.length > 0 ? usable : set.keys }
   }
+}
+
+function noActiveKey(cause: unknown): Error {
+  if (cause === undefined) return new Error('no signing key is active')
+  return new ConfigurationError(
+    'LATCHKEY_SECRET does not open the signing keys in the store: it must contain the secret that sealed them',
+    { cause },
+  )
 }

@@ -1,5 +1,5 @@
 import { createHash, createSecretKey, hkdfSync, type KeyObject, randomBytes } from 'node:crypto'
-import { chmodSync, linkSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, linkSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { type RefreshTokenKey, refreshTokenKey } from '@latchkey/protocol/refresh-token'
 
 /** Keys made from one server secret, one for each use (HKDF, RFC 5869), so that no use can lend its key to another. */
@@ -42,31 +42,40 @@ export function deriveKeys(secret: string): DerivedKeys {
  * The secret of the embedded default: a file only its owner can read, made at the first start. Several processes may
  * start at once: the file appears whole, and the first one's stays.
  *
- * @throws Error when the file cannot be read or made, or others could read it
+ * @throws Error when the file cannot be read or made, others could read it, or it holds no good secret
  */
 export function secretFromFile(file: string): string {
   const existing = readIfThere(file)
   if (existing !== null) return existing
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
-  writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
   try {
+    writeFileSync(draft, `${randomBytes(48).toString('base64url')}\n`, { mode: 0o600, flag: 'wx' })
     chmodSync(draft, 0o600)
     linkSync(draft, file)
   } catch (error) {
     if (!isCode(error, 'EEXIST')) throw error
   } finally {
-    unlinkSync(draft)
+    rmSync(draft, { force: true })
   }
-  return readFileSync(file, 'utf8').trim()
+  return read(file)
 }
 
 function readIfThere(file: string): string | null {
   try {
-    return readFileSync(file, 'utf8').trim()
+    return read(file)
   } catch (error) {
     if (isCode(error, 'ENOENT')) return null
     throw error
   }
+}
+
+function read(file: string): string {
+  const secret = readFileSync(file, 'utf8').trim()
+  // Windows keeps no such bits: there the folder's access list decides.
+  const isPrivate = process.platform === 'win32' || (statSync(file).mode & 0o077) === 0
+  const fault = isPrivate ? secretFault(secret) : 'can be read by others: make its mode 0600'
+  if (fault !== null) throw new Error(`the secret in ${file} ${fault}`)
+  return secret
 }
 
 function isCode(error: unknown, code: string): boolean {

@@ -27,6 +27,8 @@ export interface SigningKey {
 
 interface Algorithm {
   readonly digest: 'sha256' | null
+  /** From what Node signs to what a JWS carries. */
+  readonly toJws: (signature: Buffer) => Buffer
   generate(): Promise<{ publicKey: KeyObject; privateKey: KeyObject }>
   /** The members of the public JWK (RFC 7517), beside `kid`, `alg` and `use`. */
   readonly members: readonly string[]
@@ -38,11 +40,37 @@ const generate = promisify(generateKeyPair)
 const ALGORITHMS: Readonly<Record<SignatureAlgorithm, Algorithm>> = {
   ES256: {
     digest: 'sha256',
+    toJws: fromDer,
     generate: () => generate('ec', { namedCurve: 'P-256' }),
     members: ['kty', 'crv', 'x', 'y'],
   },
-  EdDSA: { digest: null, generate: () => generate('ed25519'), members: ['kty', 'crv', 'x'] },
-  RS256: { digest: 'sha256', generate: () => generate('rsa', { modulusLength: 3072 }), members: ['kty', 'n', 'e'] },
+  EdDSA: { digest: null, toJws: asItIs, generate: () => generate('ed25519'), members: ['kty', 'crv', 'x'] },
+  RS256: {
+    digest: 'sha256',
+    toJws: asItIs,
+    generate: () => generate('rsa', { modulusLength: 3072 }),
+    members: ['kty', 'n', 'e'],
+  },
+}
+
+/**
+ * The two numbers of an ECDSA signature side by side, 32 bytes each (RFC 7518 §3.4). Node makes this form by itself when
+ * asked for `dsaEncoding: 'ieee-p1363'`, but then takes 38 µs for a signature instead of 19.
+ */
+function fromDer(der: Buffer): Buffer {
+  const endOfR = 4 + der.readUInt8(3)
+  return Buffer.concat([wide(der.subarray(4, endOfR)), wide(der.subarray(endOfR + 2))])
+}
+
+const ZEROS = Buffer.alloc(32)
+
+/** DER writes as many bytes as a number needs, and one more when its first bit is set. */
+function wide(number: Buffer): Buffer {
+  return Buffer.concat([ZEROS, number]).subarray(-32)
+}
+
+function asItIs(signature: Buffer): Buffer {
+  return signature
 }
 
 export function isAlgorithm(alg: string): alg is SignatureAlgorithm {
@@ -80,13 +108,12 @@ export function openKey(stored: StoredKey, sealing: readonly KeyObject[]): Signi
   if (!isAlgorithm(alg)) throw new Error(`key ${kid} has an unknown algorithm`)
   const privateKey = createPrivateKey({ key: unseal(stored, sealing), format: 'der', type: 'pkcs8' })
   const publicKey = createPublicKey(privateKey)
-  const { digest } = ALGORITHMS[alg]
+  const { digest, toJws } = ALGORITHMS[alg]
   return {
     kid,
     alg,
     header: encodeJson({ alg, typ: 'at+jwt', kid }),
-    sign: (signingInput) =>
-      sign(digest, Buffer.from(signingInput), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url'),
+    sign: (signingInput) => toJws(sign(digest, Buffer.from(signingInput), privateKey)).toString('base64url'),
     verify: (signingInput, signature) =>
       verify(
         digest,
@@ -94,6 +121,16 @@ export function openKey(stored: StoredKey, sealing: readonly KeyObject[]): Signi
         { key: publicKey, dsaEncoding: 'ieee-p1363' },
         Buffer.from(signature, 'base64url'),
       ),
+  }
+}
+
+/** Whether the key's seal holds under one of the given keys. */
+export function opens(stored: StoredKey, sealing: readonly KeyObject[]): boolean {
+  try {
+    unseal(stored, sealing)
+    return true
+  } catch {
+    return false
   }
 }
 

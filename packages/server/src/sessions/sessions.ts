@@ -39,7 +39,7 @@ export interface SessionsOptions {
 }
 
 export interface StartOptions {
-  /** Whose session: opaque, stable, never given to somebody else later. Up to 255 characters. */
+  /** Whose session: opaque, stable, never given to somebody else later. Printable, up to 255 bytes in UTF-8. */
   readonly subject: string
   /** How the refresh token will come back; `cookie` unless said otherwise. It cannot be changed later. */
   readonly delivery?: Delivery
@@ -84,7 +84,7 @@ export interface Session {
   readonly device: Device
 }
 
-const MAX_SUBJECT_LENGTH = 255
+const MAX_SUBJECT_BYTES = 255
 const MAX_USER_AGENT_LENGTH = 256
 
 /** Each lost race means that another token of the session was promoted; so many in a row mean a store that is ill. */
@@ -103,7 +103,7 @@ export class Sessions {
   /**
    * Starts a session for a subject that has just signed in.
    *
-   * @throws LatchkeyError `validation_failed` for an empty or overlong subject, `store_unavailable`
+   * @throws LatchkeyError `validation_failed` for an empty, overlong or unprintable subject, `store_unavailable`
    *
    * @example
    * const { accessToken, refreshToken } = await latchkey.sessions.start({ subject: user.id })
@@ -119,9 +119,14 @@ export class Sessions {
     { subject, delivery = 'cookie', scope, amr = [], userAgent }: StartOptions,
     guard?: CredentialGuard,
   ): Promise<(Tokens & { readonly refreshToken: string }) | null> {
-    if (subject === '' || subject.length > MAX_SUBJECT_LENGTH) {
+    if (!isSubject(subject)) {
       throw new LatchkeyError('validation_failed', {
-        errors: [{ pointer: '/subject', detail: `must have 1 to ${MAX_SUBJECT_LENGTH} characters` }],
+        errors: [
+          {
+            pointer: '/subject',
+            detail: `must have 1 to ${MAX_SUBJECT_BYTES} bytes of UTF-8, none of them a control character`,
+          },
+        ],
       })
     }
     const key = this.#options.randomId()
@@ -273,6 +278,12 @@ export class Sessions {
 
 /** A replay is worth a second look when it comes after the last honest answer can still have been under way. */
 const LATE_AFTER = 60_000
+
+/** Stores keep no lone surrogates, so two subjects with one could be taken for each other; some keep no NUL. */
+function isSubject(subject: string): boolean {
+  const isShort = subject !== '' && Buffer.byteLength(subject) <= MAX_SUBJECT_BYTES
+  return isShort && subject.isWellFormed() && !/\p{Cc}/u.test(subject)
+}
 
 function toSession(row: SessionRow): Session {
   const { sid, subject, delivery, scope, createdAt, promotedAt, expiresAt, device } = row

@@ -81,12 +81,12 @@ export interface SessionStore {
   list(subject: string): Promise<{ readonly now: number; readonly rows: readonly SessionRow[] }>
 
   /**
-   * Ends one session, if it has not ended yet: the first reason stays. Durable, and seen by every later call on every
-   * node. Returns the row when this call ended it, else null.
+   * Revokes one session, unless it is revoked already: the first reason stays. Durable, and seen by every later call on
+   * every node. Returns the row when this call revoked it, else null.
    */
   revoke(sid: string, reason: RevokedReason): Promise<SessionRow | null>
 
-  /** Ends all of a subject's sessions that have not ended yet, and returns those it ended. Durable. */
+  /** Revokes all of a subject's sessions that are not revoked already, and returns those that it did. Durable. */
   revokeAll(subject: string, reason: RevokedReason): Promise<readonly SessionRow[]>
 
   /**

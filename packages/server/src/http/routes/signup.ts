@@ -8,15 +8,13 @@ import { delivery, SIGN_IN_ERRORS, tokenReply, tokenSchema, toPublicUser } from 
 
 export function signupRoute(services: Services, accounts: Accounts): Route {
   const { cookies, sessions, settings, profileSchema, trustedOrigins } = services
-  const credentials = z.object({
-    email: email.optional(),
-    username: username.optional(),
-    password: newPassword(settings.passwordMin),
-    delivery: delivery.default('cookie'),
-  })
-  const body = credentials
-    .extend(profileSchema.shape)
-    .extend(credentials.shape)
+  const credentials = z
+    .object({
+      email: email.optional(),
+      username: username.optional(),
+      password: newPassword(settings.passwordMin),
+      delivery: delivery.default('cookie'),
+    })
     .refine((form) => form.email !== undefined || form.username !== undefined, {
       error: 'is required, unless there is a username',
       path: ['email'],
@@ -28,13 +26,13 @@ export function signupRoute(services: Services, accounts: Accounts): Route {
     summary: 'Create an account and sign in',
     description:
       'An e-mail address or a username, or both. Other fields are kept if the profile schema knows them, else ignored.',
-    body,
+    body: credentials.and(profileSchema),
     success: { status: 201, description: 'Signed in', schema: tokenSchema },
     errors: [...SIGN_IN_ERRORS, 'account_exists', 'csrf_rejected'],
     async handle({ body, request, cookies: carried, userAgent }) {
-      assertTrustedOrigin(request.headers, trustedOrigins, body.delivery !== 'body')
-      const profile = profileSchema.parse(body)
-      const { user, tokens } = await accounts.signup({ ...body, profile }, { delivery: body.delivery, userAgent })
+      const { email, username, password, delivery, ...profile } = body
+      assertTrustedOrigin(request.headers, trustedOrigins, delivery !== 'body')
+      const { user, tokens } = await accounts.signup({ email, username, password, profile }, { delivery, userAgent })
       if (carried.refreshToken) await sessions.revokeByToken(carried.refreshToken, 'replaced')
       return tokenReply(cookies, 201, tokens, toPublicUser(user))
     },

@@ -3,6 +3,7 @@ import type { SessionRow } from '@latchkey/protocol/rotation'
 import type { Account, AccountStore, NewAccount } from '../store.ts'
 import { type Columns, integer, optionalInteger, optionalText, text } from './columns.ts'
 import type { GroupedWriter } from './grouped-writer.ts'
+import { reading } from './reading.ts'
 import type { SqliteSessions } from './sessions.ts'
 
 export class SqliteAccounts implements AccountStore {
@@ -18,30 +19,25 @@ export class SqliteAccounts implements AccountStore {
     this.#statements = prepare(db)
   }
 
-  create({ id, email, username, passwordHash, profile }: NewAccount): Promise<Account | null> {
+  async create({ id, email, username, passwordHash, profile }: NewAccount): Promise<Account | null> {
+    // Before the group, so that a profile that is no JSON fails nobody else's write.
+    const json = JSON.stringify(profile)
     return this.#writer.run('durable', () => {
-      const columns = this.#statements.create.get(
-        id,
-        email,
-        username,
-        passwordHash,
-        JSON.stringify(profile),
-        this.#now(),
-      )
+      const columns = this.#statements.create.get(id, email, username, passwordHash, json, this.#now())
       return columns === undefined ? null : toAccount(columns)
     })
   }
 
-  async findById(id: string): Promise<Account | null> {
-    return toAccountOrNull(this.#statements.findById.get(id))
+  findById(id: string): Promise<Account | null> {
+    return reading(() => toAccountOrNull(this.#statements.findById.get(id)))
   }
 
-  async findByEmail(email: string): Promise<Account | null> {
-    return toAccountOrNull(this.#statements.findByEmail.get(email))
+  findByEmail(email: string): Promise<Account | null> {
+    return reading(() => toAccountOrNull(this.#statements.findByEmail.get(email)))
   }
 
-  async findByUsername(username: string): Promise<Account | null> {
-    return toAccountOrNull(this.#statements.findByUsername.get(username))
+  findByUsername(username: string): Promise<Account | null> {
+    return reading(() => toAccountOrNull(this.#statements.findByUsername.get(username)))
   }
 
   changePassword(

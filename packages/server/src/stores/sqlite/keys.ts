@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { KeySet, KeyStore, StoredKey } from '../store.ts'
 import { integer, text } from './columns.ts'
 import type { GroupedWriter } from './grouped-writer.ts'
+import { reading } from './reading.ts'
 
 export class SqliteKeys implements KeyStore {
   readonly #writer: GroupedWriter
@@ -14,9 +15,11 @@ export class SqliteKeys implements KeyStore {
     this.#statements = prepare(db)
   }
 
-  async read(): Promise<KeySet & { now: number }> {
-    const columns = this.#statements.read.get() ?? {}
-    return { now: this.#now(), version: integer(columns, 'version'), keys: JSON.parse(text(columns, 'keys')) }
+  read(): Promise<KeySet & { now: number }> {
+    return reading(() => {
+      const columns = this.#statements.read.get() ?? {}
+      return { now: this.#now(), version: integer(columns, 'version'), keys: JSON.parse(text(columns, 'keys')) }
+    })
   }
 
   replace(version: number, keys: readonly StoredKey[]): Promise<boolean> {

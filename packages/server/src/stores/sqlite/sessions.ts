@@ -3,6 +3,7 @@ import { DELIVERIES, decide, REVOKED_REASONS, type RevokedReason, type SessionRo
 import type { CredentialGuard, NewSession, Promotion, PromotionOutcome, SessionStore } from '../store.ts'
 import { type Columns, integer, oneOf, optionalInteger, optionalText, text } from './columns.ts'
 import type { GroupedWriter } from './grouped-writer.ts'
+import { reading } from './reading.ts'
 
 export class SqliteSessions implements SessionStore {
   readonly #writer: GroupedWriter
@@ -40,8 +41,7 @@ export class SqliteSessions implements SessionStore {
 
   async promote(promotion: Promotion): Promise<PromotionOutcome> {
     const { gen, jti, turnEvery, device } = promotion
-    const now = this.#now()
-    const row = this.#read(promotion.sid)
+    const { now, row } = await this.find(promotion.sid)
     if (row === null || decide(row, promotion, now, turnEvery) !== 'turn') return { now, row, promoted: false }
     return this.#writer.run('cheap', () => {
       const { changes } = this.#statements.promote.run(gen, jti, now, device.userAgent, row.sid, row.gen)
@@ -51,13 +51,15 @@ export class SqliteSessions implements SessionStore {
     })
   }
 
-  async find(sid: string): Promise<{ now: number; row: SessionRow | null }> {
-    return { now: this.#now(), row: this.#read(sid) }
+  find(sid: string): Promise<{ now: number; row: SessionRow | null }> {
+    return reading(() => ({ now: this.#now(), row: this.#read(sid) }))
   }
 
-  async list(subject: string): Promise<{ now: number; rows: readonly SessionRow[] }> {
-    const now = this.#now()
-    return { now, rows: this.#statements.list.all(subject, now).map(toRow) }
+  list(subject: string): Promise<{ now: number; rows: readonly SessionRow[] }> {
+    return reading(() => {
+      const now = this.#now()
+      return { now, rows: this.#statements.list.all(subject, now).map(toRow) }
+    })
   }
 
   revoke(sid: string, reason: RevokedReason): Promise<SessionRow | null> {

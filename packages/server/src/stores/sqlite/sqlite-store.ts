@@ -1,11 +1,11 @@
 import { closeSync, openSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { LatchkeyError } from '@latchkey/protocol/errors'
 import type { AccountStore, KeyStore, SessionStore, Store } from '../store.ts'
 import { SqliteAccounts } from './accounts.ts'
 import { GroupedWriter } from './grouped-writer.ts'
 import { SqliteKeys } from './keys.ts'
 import { migrate } from './migrate.ts'
+import { reading } from './reading.ts'
 import { SqliteSessions } from './sessions.ts'
 
 export interface SqliteStoreOptions {
@@ -42,22 +42,26 @@ export class SqliteStore implements Store {
     this.file = file
     if (file !== ':memory:') keepPrivate(file)
     const db = new DatabaseSync(file, { timeout: busyTimeout })
-    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON')
-    migrate(db)
+    try {
+      switchToWal(db, busyTimeout)
+      db.exec(`PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -${CACHE_KIB}`)
+      migrate(db)
+    } catch (error) {
+      db.close()
+      throw error
+    }
     this.#db = db
     this.#writer = new GroupedWriter(db)
     const sessions = new SqliteSessions(db, this.#writer, now)
-    this.sessions = guarded(sessions)
-    this.accounts = guarded(new SqliteAccounts(db, this.#writer, sessions, now))
-    this.keys = guarded(new SqliteKeys(db, this.#writer, now))
+    this.sessions = sessions
+    this.accounts = new SqliteAccounts(db, this.#writer, sessions, now)
+    this.keys = new SqliteKeys(db, this.#writer, now)
   }
 
-  async ping(): Promise<void> {
-    try {
+  ping(): Promise<void> {
+    return reading(() => {
       this.#db.prepare('SELECT 1 FROM sessions LIMIT 1').get()
-    } catch (cause) {
-      throw unavailable(cause)
-    }
+    })
   }
 
   async close(): Promise<void> {
@@ -72,23 +76,22 @@ function keepPrivate(file: string): void {
   closeSync(openSync(file, 'a', 0o600))
 }
 
-/** Whatever the engine throws becomes `store_unavailable`, in one place. */
-function guarded<Part extends object>(part: Part): Part {
-  return new Proxy(part, {
-    get(target, name) {
-      const member = Reflect.get(target, name, target)
-      if (typeof member !== 'function') return member
-      return async (...args: unknown[]) => {
-        try {
-          return await member.apply(target, args)
-        } catch (error) {
-          throw error instanceof LatchkeyError ? error : unavailable(error)
-        }
-      }
-    },
-  })
-}
+/** The upper pages of a large table stay in memory; SQLite's own 2 MB hold no more than some five thousand sessions. */
+const CACHE_KIB = 65_536
 
-function unavailable(cause: unknown): LatchkeyError {
-  return new LatchkeyError('store_unavailable', { retryAfter: 1, cause })
+const SQLITE_BUSY = 5
+
+/** Of processes that open a new file at once, one makes the switch. SQLite tells the others "busy" without any wait. */
+function switchToWal(db: DatabaseSync, patience: number): void {
+  const deadline = performance.now() + patience
+  for (;;) {
+    try {
+      db.exec('PRAGMA journal_mode = WAL')
+      return
+    } catch (error) {
+      const isBusy = error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY
+      if (!isBusy || performance.now() >= deadline) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    }
+  }
 }

@@ -1,0 +1,660 @@
+/** The contract of `store.ts` as tests: each of its sentences is one. Every engine's store passes all of them. */
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { afterEach, beforeEach, describe, it } from 'node:test'
+import { LatchkeyError } from '@latchkey/protocol/errors'
+import { REVOKED_REASONS, type SessionRow } from '@latchkey/protocol/rotation'
+import type { NewAccount, NewSession, Promotion, Store, StoredKey } from './store.ts'
+
+/** An empty store whose clock the tests move. */
+export interface OpenedStore {
+  readonly store: Store
+  /** Moves the store's clock, for every node. */
+  readonly advance: (milliseconds: number) => void | Promise<void>
+  /** A second node on the same data, for engines that can have one; the suite closes it. */
+  readonly peer?: () => Promise<Store>
+  /** Bars an account from signing in, by whatever means the engine has. */
+  readonly disable?: (accountId: string) => Promise<void>
+  /** Called after the store has been closed. */
+  readonly cleanUp?: () => void | Promise<void>
+}
+
+const HOUR = 3_600_000
+const TURN_EVERY = 60_000
+
+/** Declares the suite. `open` is called before each test. */
+export function conformance(name: string, open: () => Promise<OpenedStore>): void {
+  describe(`${name} keeps the contract of a store`, () => {
+    let opened: OpenedStore
+    let store: Store
+    /** A second node where there can be one, else the first: races are run between the two. */
+    let other: Store
+
+    beforeEach(async () => {
+      opened = await open()
+      store = opened.store
+      other = (await opened.peer?.()) ?? store
+    })
+
+    afterEach(async () => {
+      await other.close()
+      await store.close()
+      await opened.cleanUp?.()
+    })
+
+    const startSession = async (change: Partial<NewSession> = {}): Promise<SessionRow> => {
+      const row = await store.sessions.start(newSession(change))
+      assert.ok(row)
+      return row
+    }
+
+    const createAccount = async (change: Partial<NewAccount> = {}) => {
+      const account = await store.accounts.create(newAccount(change))
+      assert.ok(account)
+      return account
+    }
+
+    const rowOf = async (sid: string) => (await other.sessions.find(sid)).row
+
+    describe('time', () => {
+      it('is the store’s: every answer that depends on it carries the same now', async () => {
+        const { now } = await store.sessions.find('unknown')
+        await opened.advance(HOUR)
+        const row = await startSession()
+        const answers = [
+          await store.sessions.find(row.sid),
+          await store.sessions.list(row.subject),
+          await store.sessions.promote(promotionOf(row)),
+          await store.keys.read(),
+        ]
+        for (const answer of answers) assertSoon(answer.now, now + HOUR)
+        assertSoon(row.createdAt, now + HOUR)
+      })
+    })
+
+    describe('start', () => {
+      it('returns the row it stored: generation 0, no jti, promoted when created, ending after its lifetime', async () => {
+        const session = newSession({ lifetime: 2 * HOUR })
+        const row = await startSession(session)
+        const { lifetime, ...given } = session
+        assert.deepEqual(row, {
+          ...given,
+          gen: 0,
+          jti: null,
+          createdAt: row.createdAt,
+          promotedAt: row.createdAt,
+          expiresAt: row.createdAt + lifetime,
+          revokedAt: null,
+          revokedReason: null,
+        })
+        assert.deepEqual(await rowOf(row.sid), row)
+      })
+
+      for (const delivery of ['cookie', 'body', 'cookies'] as const) {
+        it(`keeps what a session with ${delivery} delivery is made of, empty and long values included`, async () => {
+          const row = await startSession({
+            delivery,
+            subject: 'ユーザー:“1”|%_\\'.padEnd(255, '!'),
+            scope: delivery === 'body' ? 'read write' : null,
+            amr: delivery === 'body' ? ['pwd', 'otp'] : [],
+            device: { userAgent: delivery === 'body' ? 'Mozilla/5.0 ☃ \'"\\' : null },
+          })
+          assert.deepEqual(await rowOf(row.sid), row)
+        })
+      }
+
+      it('with a guard inserts only while the account has the credential version that was checked', async () => {
+        const { id, credentialVersion } = await createAccount()
+        const attempt = (accountId: string, version: number) =>
+          store.sessions.start(newSession({ subject: id }), { accountId, credentialVersion: version })
+        assert.ok(await attempt(id, credentialVersion))
+        assert.equal(await attempt(id, credentialVersion + 1), null)
+        assert.equal(await attempt('unknown', credentialVersion), null)
+        await store.accounts.changePassword(id, credentialVersion, 'hash-2')
+        assert.equal(await attempt(id, credentialVersion), null)
+        assert.equal((await store.sessions.list(id)).rows.length, 0)
+      })
+
+      it('with a guard inserts nothing for a disabled account', async (t) => {
+        if (opened.disable === undefined) return t.skip('the suite cannot disable an account of this store')
+        const { id, credentialVersion } = await createAccount()
+        await opened.disable(id)
+        assert.notEqual((await store.accounts.findById(id))?.disabledAt, null)
+        assert.equal(
+          await store.sessions.start(newSession({ subject: id }), { accountId: id, credentialVersion }),
+          null,
+        )
+      })
+
+      it('at once with a password change: either the change ends the session, or the start gets null', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id, credentialVersion } = await createAccount()
+          const guard = { accountId: id, credentialVersion }
+          const logins = (node: Store) => node.sessions.start(newSession({ subject: id }), guard)
+          const change = round % 2 === 0 ? store : other
+          const [first, changed, second] = await Promise.all([
+            logins(other),
+            change.accounts.changePassword(id, credentialVersion, 'hash-2'),
+            logins(store),
+          ])
+          assert.ok(changed)
+          const started = [first, second].filter((row) => row !== null).map(({ sid }) => sid)
+          assert.deepEqual(changed.ended.map(({ sid }) => sid).sort(), started.sort())
+          assert.deepEqual((await store.sessions.list(id)).rows, [])
+        }
+      })
+
+      it('at once with the account’s deletion leaves no live session behind', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id, credentialVersion } = await createAccount()
+          const guard = { accountId: id, credentialVersion }
+          const nodes = round % 2 === 0 ? ([store, other] as const) : ([other, store] as const)
+          await Promise.all([
+            nodes[0].sessions.start(newSession({ subject: id }), guard),
+            nodes[1].accounts.delete(id),
+            nodes[0].sessions.start(newSession({ subject: id }), guard),
+          ])
+          assert.deepEqual((await store.sessions.list(id)).rows, [])
+        }
+      })
+    })
+
+    describe('promote', () => {
+      it('makes the presented token the confirmed one: gen, jti, promotedAt and device, and nothing else', async () => {
+        const row = await startSession()
+        await opened.advance(5000)
+        const outcome = await store.sessions.promote(
+          promotionOf(row, { gen: 7, jti: 'seven', device: { userAgent: 'new' } }),
+        )
+        assert.equal(outcome.promoted, true)
+        const expected = { ...row, gen: 7, jti: 'seven', promotedAt: outcome.now, device: { userAgent: 'new' } }
+        assert.deepEqual(outcome.row, expected)
+        assert.deepEqual(await rowOf(row.sid), expected)
+        assertSoon(outcome.now, row.createdAt + 5000)
+      })
+
+      const refusals: Record<string, (row: SessionRow) => Partial<Promotion>> = {
+        'of another sid (rule 1)': () => ({ sid: 'unknown' }),
+        'of another subject (rule 1)': () => ({ subject: 'mallory' }),
+        'of another key (rule 1)': () => ({ keyHash: 'other' }),
+        'that came another way than the session delivers (rule 1)': () => ({ arrivedIn: 'body' }),
+        'of the promoted generation (rule 6)': (row) => ({ gen: row.gen, jti: row.jti ?? '' }),
+        'of a sibling (rule 7)': (row) => ({ gen: row.gen, jti: 'sibling' }),
+        'of an older generation (rule 7)': (row) => ({ gen: row.gen - 1 }),
+        'of the successor within turnEvery (rule 4)': (row) => ({ gen: row.gen + 1 }),
+      }
+      for (const [what, change] of Object.entries(refusals)) {
+        it(`refuses a token ${what}, and changes nothing`, async () => {
+          const { row: before } = await store.sessions.promote(promotionOf(await startSession(), { gen: 5 }))
+          assert.ok(before)
+          const outcome = await store.sessions.promote(promotionOf(before, { jti: 'next', ...change(before) }))
+          assert.equal(outcome.promoted, false)
+          assert.deepEqual(await rowOf(before.sid), before)
+          assert.deepEqual(outcome.row, change(before).sid === undefined ? before : null)
+        })
+      }
+
+      it('refuses a token of a revoked session (rule 2)', async () => {
+        const row = await startSession()
+        const revoked = await other.sessions.revoke(row.sid, 'signed_out')
+        const outcome = await store.sessions.promote(promotionOf(row))
+        assert.deepEqual({ ...outcome, now: 0 }, { now: 0, promoted: false, row: revoked })
+      })
+
+      it('refuses a token of a session that has reached its absolute limit (rule 3), and not a moment earlier', async () => {
+        const row = await startSession({ lifetime: HOUR })
+        await opened.advance(HOUR - 100)
+        const { promoted } = await store.sessions.promote(promotionOf(row, { gen: 1 }))
+        assert.equal(promoted, true)
+        await opened.advance(100)
+        const outcome = await store.sessions.promote(promotionOf(row, { gen: 2, turnEvery: 0 }))
+        assert.equal(outcome.promoted, false)
+        assert.equal(outcome.row?.gen, 1)
+      })
+
+      it('takes the successor once turnEvery has passed, or at once when it is 0 (rule 5)', async () => {
+        const row = await startSession()
+        const promote = async (gen: number, turnEvery: number) =>
+          (await store.sessions.promote(promotionOf(row, { gen, jti: `jti-${gen}`, turnEvery }))).promoted
+        assert.equal(await promote(1, TURN_EVERY), true)
+        await opened.advance(TURN_EVERY - 1000)
+        assert.equal(await promote(2, TURN_EVERY), false)
+        await opened.advance(1000)
+        assert.equal(await promote(2, TURN_EVERY), true)
+        assert.equal(await promote(3, 0), true)
+        assert.equal(await promote(9, TURN_EVERY), true, 'a generation that skips some is newer all the same')
+      })
+
+      it('of one generation at once tells exactly one that it won; the others see the row that won', async () => {
+        for (let round = 0; round < 5; round++) {
+          const row = await startSession()
+          const outcomes = await Promise.all(
+            Array.from({ length: 20 }, (_, index) =>
+              (index % 2 === 0 ? store : other).sessions.promote(promotionOf(row, { gen: 1, jti: `jti-${index}` })),
+            ),
+          )
+          const winners = outcomes.filter(({ promoted }) => promoted)
+          assert.equal(winners.length, 1)
+          for (const outcome of outcomes) assert.deepEqual(outcome.row, winners[0]?.row)
+          assert.deepEqual(await rowOf(row.sid), winners[0]?.row)
+        }
+      })
+
+      it('of several generations at once never goes back to an older one', async () => {
+        const row = await startSession()
+        await Promise.all(
+          [3, 1, 4, 2].map((gen, index) =>
+            (index % 2 === 0 ? store : other).sessions.promote(promotionOf(row, { gen, jti: `${gen}`, turnEvery: 0 })),
+          ),
+        )
+        const settled = await rowOf(row.sid)
+        for (const gen of [1, 2, 3].filter((gen) => gen <= (settled?.gen ?? 0))) {
+          await store.sessions.promote(promotionOf(row, { gen, jti: 'late', turnEvery: 0 }))
+        }
+        assert.deepEqual(await rowOf(row.sid), settled)
+      })
+
+      it('at once with a revocation either comes first, or is refused', async () => {
+        for (let round = 0; round < 10; round++) {
+          const row = await startSession()
+          const promote = () => other.sessions.promote(promotionOf(row))
+          const [first, revoked, second] = await Promise.all([
+            round % 2 === 0 ? promote() : null,
+            (round % 4 < 2 ? store : other).sessions.revoke(row.sid, 'revoked'),
+            round % 2 === 0 ? null : promote(),
+          ])
+          const promoted = (first ?? second)?.promoted
+          assert.deepEqual([revoked?.revokedReason, revoked?.gen], ['revoked', promoted ? 1 : 0])
+          assert.deepEqual(await rowOf(row.sid), revoked)
+        }
+      })
+    })
+
+    describe('find and list', () => {
+      it('find answers null for a session that is not there', async () => {
+        assert.equal((await store.sessions.find('unknown')).row, null)
+      })
+
+      it('list gives one subject’s sessions that are neither revoked nor at their limit, newest first', async () => {
+        const subject = 'ada'
+        const oldest = await startSession({ subject })
+        await opened.advance(10)
+        const short = await startSession({ subject, lifetime: HOUR / 2 })
+        const revoked = await startSession({ subject })
+        await startSession({ subject: 'bob' })
+        await opened.advance(10)
+        const newest = await startSession({ subject })
+        await store.sessions.revoke(revoked.sid, 'signed_out')
+        assert.deepEqual((await other.sessions.list(subject)).rows, [newest, short, oldest])
+        await opened.advance(HOUR / 2)
+        assert.deepEqual((await other.sessions.list(subject)).rows, [newest, oldest])
+        assert.deepEqual((await other.sessions.list('nobody')).rows, [])
+      })
+    })
+
+    describe('revoke', () => {
+      for (const reason of REVOKED_REASONS) {
+        it(`ends a session for the reason ${reason}, seen by every later call on every node`, async () => {
+          const row = await startSession()
+          await opened.advance(1000)
+          const revoked = await store.sessions.revoke(row.sid, reason)
+          assert.ok(revoked?.revokedAt)
+          assertSoon(revoked.revokedAt, row.createdAt + 1000)
+          assert.deepEqual(revoked, { ...row, revokedAt: revoked.revokedAt, revokedReason: reason })
+          assert.deepEqual(await rowOf(row.sid), revoked)
+        })
+      }
+
+      it('returns null for a session that has been ended, whose first reason and time stay, and for an unknown one', async () => {
+        const { sid } = await startSession()
+        const first = await store.sessions.revoke(sid, 'reused')
+        await opened.advance(1000)
+        assert.equal(await other.sessions.revoke(sid, 'signed_out'), null)
+        assert.deepEqual(await rowOf(sid), first)
+        assert.equal(await store.sessions.revoke('unknown', 'signed_out'), null)
+      })
+
+      it('of several at once is told to exactly one', async () => {
+        const { sid } = await startSession()
+        const answers = await Promise.all(
+          REVOKED_REASONS.map((reason, index) => (index % 2 === 0 ? store : other).sessions.revoke(sid, reason)),
+        )
+        const told = answers.filter((row) => row !== null)
+        assert.equal(told.length, 1)
+        assert.deepEqual(await rowOf(sid), told[0])
+      })
+
+      it('leaves every other session as it is', async () => {
+        const bystander = await startSession()
+        await store.sessions.revoke((await startSession({ subject: bystander.subject })).sid, 'signed_out')
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+      })
+    })
+
+    describe('revokeAll', () => {
+      it('ends a subject’s sessions that have not been ended and returns exactly those', async () => {
+        const subject = 'ada'
+        const live = [await startSession({ subject }), await startSession({ subject })]
+        const ended = await startSession({ subject })
+        const bystander = await startSession({ subject: 'ada2' })
+        const before = await store.sessions.revoke(ended.sid, 'signed_out')
+        const rows = await store.sessions.revokeAll(subject, 'signed_out_everywhere')
+        assert.deepEqual(sids(rows), sids(live))
+        for (const row of rows) {
+          assert.equal(row.revokedReason, 'signed_out_everywhere')
+          assert.deepEqual(await rowOf(row.sid), row)
+        }
+        assert.deepEqual(await rowOf(ended.sid), before)
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+        assert.deepEqual(await other.sessions.revokeAll(subject, 'revoked'), [])
+      })
+
+      it('of two at once returns each session to exactly one', async () => {
+        const started = [await startSession(), await startSession(), await startSession()]
+        const answers = await Promise.all(
+          [store, other, store].map((node) => node.sessions.revokeAll('user', 'revoked')),
+        )
+        assert.deepEqual(sids(answers.flat()), sids(started))
+      })
+    })
+
+    describe('purge', () => {
+      it('deletes sessions that ended longer ago than it is told to keep, and no others (RT-13, LO-08)', async () => {
+        const revoked = await startSession({ lifetime: 99 * HOUR })
+        const expired = await startSession({ lifetime: HOUR })
+        const live = await startSession({ lifetime: 99 * HOUR })
+        await opened.advance(HOUR)
+        await store.sessions.revoke(revoked.sid, 'signed_out')
+        await opened.advance(HOUR - 1000)
+        assert.equal(await store.sessions.purge(HOUR, 100), 0)
+        assert.ok(await rowOf(revoked.sid), 'a revoked session stays while an access token of it may live')
+        await opened.advance(2000)
+        assert.equal(await store.sessions.purge(HOUR, 100), 2)
+        assert.equal(await rowOf(revoked.sid), null)
+        assert.equal(await rowOf(expired.sid), null)
+        assert.deepEqual(await rowOf(live.sid), live)
+      })
+
+      it('deletes no more than its limit at once, counts each session once, and in the end leaves nothing', async () => {
+        const sessions = await Promise.all(Array.from({ length: 10 }, () => startSession({ lifetime: HOUR })))
+        for (const { sid } of sessions.slice(0, 6)) await store.sessions.revoke(sid, 'signed_out')
+        await opened.advance(2 * HOUR)
+        const counts: number[] = []
+        for (let count = -1; count !== 0; counts.push(count)) count = await store.sessions.purge(1000, 4)
+        assert.deepEqual(counts, [4, 4, 2, 0])
+        for (const { sid } of sessions) assert.equal(await rowOf(sid), null)
+      })
+
+      it('leaves a token of a purged session unknown (RT-13)', async () => {
+        const row = await startSession({ lifetime: HOUR })
+        await opened.advance(3 * HOUR)
+        await store.sessions.purge(HOUR, 10)
+        const { promoted, row: after } = await store.sessions.promote(promotionOf(row))
+        assert.deepEqual({ promoted, after }, { promoted: false, after: null })
+      })
+    })
+
+    describe('accounts', () => {
+      it('create returns the account it stored, to be found by id, e-mail and username', async () => {
+        const profile = { name: 'Ada “☃” Lovelace', tags: [1, null, { deep: true }] }
+        const given = newAccount({ email: 'ada@example.com', username: 'ada', profile })
+        const account = await store.accounts.create(given)
+        assert.ok(account)
+        assert.deepEqual(account, {
+          ...given,
+          credentialVersion: account.credentialVersion,
+          createdAt: account.createdAt,
+          disabledAt: null,
+        })
+        assert.deepEqual(await other.accounts.findById(account.id), account)
+        assert.deepEqual(await other.accounts.findByEmail('ada@example.com'), account)
+        assert.deepEqual(await other.accounts.findByUsername('ada'), account)
+      })
+
+      it('finds nothing that is not there, and takes no name for another', async () => {
+        const { id } = await createAccount({ email: 'ada@example.com', username: 'ada' })
+        assert.equal(await store.accounts.findById('ada'), null)
+        assert.equal(await store.accounts.findByEmail('ada'), null)
+        assert.equal(await store.accounts.findByEmail('%@example.com'), null)
+        assert.equal(await store.accounts.findByUsername('ada@example.com'), null)
+        assert.equal(await store.accounts.findByUsername(id), null)
+      })
+
+      it('create returns null when the e-mail or the username is taken, and changes nothing', async () => {
+        const ada = await createAccount({ email: 'ada@example.com', username: 'ada' })
+        assert.equal(await store.accounts.create(newAccount({ email: 'ada@example.com', username: 'other' })), null)
+        assert.equal(await other.accounts.create(newAccount({ email: 'other@example.com', username: 'ada' })), null)
+        assert.deepEqual(await store.accounts.findById(ada.id), ada)
+        assert.equal(await store.accounts.findByUsername('other'), null)
+        assert.equal(await store.accounts.findByEmail('other@example.com'), null)
+      })
+
+      it('create lets any number of accounts have no e-mail, or no username', async () => {
+        await createAccount({ email: null, username: 'a' })
+        await createAccount({ email: null, username: 'b' })
+        await createAccount({ email: 'a@example.com', username: null })
+        await createAccount({ email: 'b@example.com', username: null })
+      })
+
+      it('create of two with one name at once lets one win', async () => {
+        for (const name of [{ email: 'ada@example.com' }, { username: 'ada' }]) {
+          const answers = await Promise.all(
+            [store, other, store, other].map((node) => node.accounts.create(newAccount(name))),
+          )
+          assert.equal(answers.filter((account) => account !== null).length, 1)
+        }
+      })
+
+      it('changePassword replaces the hash, raises the version by one, and ends and returns the sessions', async () => {
+        const account = await createAccount()
+        const live = await startSession({ subject: account.id })
+        const bystander = await startSession()
+        const changed = await store.accounts.changePassword(account.id, account.credentialVersion, 'hash-2')
+        assert.ok(changed)
+        const after = await other.accounts.findById(account.id)
+        assert.deepEqual(after, {
+          ...account,
+          passwordHash: 'hash-2',
+          credentialVersion: account.credentialVersion + 1,
+        })
+        assert.equal(changed.credentialVersion, after?.credentialVersion)
+        assert.deepEqual(sids(changed.ended), [live.sid])
+        assert.equal((await rowOf(live.sid))?.revokedReason, 'password_changed')
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+      })
+
+      it('changePassword returns null when the version was another, and changes nothing', async () => {
+        const account = await createAccount()
+        const live = await startSession({ subject: account.id })
+        for (const version of [account.credentialVersion - 1, account.credentialVersion + 1]) {
+          assert.equal(await store.accounts.changePassword(account.id, version, 'hash-2'), null)
+        }
+        assert.equal(await store.accounts.changePassword('unknown', account.credentialVersion, 'hash-2'), null)
+        assert.deepEqual(await store.accounts.findById(account.id), account)
+        assert.deepEqual(await rowOf(live.sid), live)
+      })
+
+      it('changePassword of several at once lets one win', async () => {
+        const { id, credentialVersion } = await createAccount()
+        const answers = await Promise.all(
+          [store, other, store].map((node, index) =>
+            node.accounts.changePassword(id, credentialVersion, `hash-${index}`),
+          ),
+        )
+        assert.equal(answers.filter((answer) => answer !== null).length, 1)
+        const winner = answers.findIndex((answer) => answer !== null)
+        assert.equal((await store.accounts.findById(id))?.passwordHash, `hash-${winner}`)
+      })
+
+      it('delete removes the account, ends its sessions and forgets their devices, but keeps the ended rows', async () => {
+        const { id } = await createAccount({ email: 'ada@example.com', username: 'ada' })
+        const device = { userAgent: 'Firefox' }
+        const live = await startSession({ subject: id, device })
+        const ended = await startSession({ subject: id, device })
+        const bystander = await startSession({ device })
+        await store.sessions.revoke(ended.sid, 'signed_out')
+        const rows = await store.accounts.delete(id)
+        assert.deepEqual(rows && sids(rows), [live.sid])
+        for (const node of [store, other]) {
+          assert.equal(await node.accounts.findById(id), null)
+          assert.equal(await node.accounts.findByEmail('ada@example.com'), null)
+          assert.equal(await node.accounts.findByUsername('ada'), null)
+        }
+        const kept = [await rowOf(live.sid), await rowOf(ended.sid)]
+        assert.deepEqual(
+          kept.map((row) => [row?.revokedReason, row?.device.userAgent]),
+          [
+            ['account_deleted', null],
+            ['signed_out', null],
+          ],
+        )
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+      })
+
+      it('delete returns null when there is no such account, and of two at once tells one', async () => {
+        assert.equal(await store.accounts.delete('unknown'), null)
+        const { id } = await createAccount()
+        const answers = await Promise.all([store.accounts.delete(id), other.accounts.delete(id)])
+        assert.equal(answers.filter((rows) => rows !== null).length, 1)
+      })
+
+      it('delete frees the names for a new account, whose sessions are its own', async () => {
+        const first = await createAccount({ email: 'ada@example.com' })
+        await store.accounts.delete(first.id)
+        const second = await createAccount({ email: 'ada@example.com' })
+        assert.deepEqual(await other.accounts.findByEmail('ada@example.com'), second)
+      })
+    })
+
+    describe('keys', () => {
+      it('read answers version 0 and no keys for a store that has none yet', async () => {
+        const { version, keys } = await store.keys.read()
+        assert.deepEqual({ version, keys }, { version: 0, keys: [] })
+      })
+
+      it('replace puts in the whole set under its version and raises that', async () => {
+        assert.equal(await store.keys.replace(0, [storedKey('a'), storedKey('b')]), true)
+        const first = await other.keys.read()
+        assert.deepEqual(first.keys, [storedKey('a'), storedKey('b')])
+        assert.equal(await other.keys.replace(first.version, [storedKey('c')]), true)
+        const second = await store.keys.read()
+        assert.deepEqual(second.keys, [storedKey('c')])
+        assert.ok(second.version > first.version)
+      })
+
+      it('replace under another version answers false and changes nothing', async () => {
+        await store.keys.replace(0, [storedKey('a')])
+        const before = await store.keys.read()
+        for (const version of [before.version - 1, before.version + 1]) {
+          assert.equal(await other.keys.replace(version, []), false)
+        }
+        const { version, keys } = await store.keys.read()
+        assert.deepEqual({ version, keys }, { version: before.version, keys: before.keys })
+      })
+
+      it('replace of several at once tells exactly one true, and its set is the one there', async () => {
+        for (let round = 0; round < 5; round++) {
+          const { version } = await store.keys.read()
+          const answers = await Promise.all(
+            [store, other, store, other].map((node, index) => node.keys.replace(version, [storedKey(`kid-${index}`)])),
+          )
+          assert.equal(answers.filter((won) => won).length, 1)
+          assert.deepEqual((await other.keys.read()).keys, [storedKey(`kid-${answers.indexOf(true)}`)])
+        }
+      })
+    })
+
+    describe('close', () => {
+      it('finishes what was begun', async () => {
+        const row = await startSession()
+        const begun = [store.sessions.revoke(row.sid, 'signed_out'), store.sessions.start(newSession())]
+        await store.close()
+        for (const answer of await Promise.all(begun)) assert.ok(answer)
+        if (other !== store) assert.equal((await rowOf(row.sid))?.revokedReason, 'signed_out')
+      })
+
+      it('makes every later call throw store_unavailable (RT-11), and may be called again', async () => {
+        const row = await startSession()
+        await store.close()
+        await store.close()
+        const calls: Record<string, () => Promise<unknown>> = {
+          ping: () => store.ping(),
+          start: () => store.sessions.start(newSession()),
+          promote: () => store.sessions.promote(promotionOf(row)),
+          find: () => store.sessions.find(row.sid),
+          list: () => store.sessions.list(row.subject),
+          revoke: () => store.sessions.revoke(row.sid, 'revoked'),
+          revokeAll: () => store.sessions.revokeAll(row.subject, 'revoked'),
+          purge: () => store.sessions.purge(0, 1),
+          create: () => store.accounts.create(newAccount()),
+          findById: () => store.accounts.findById('a'),
+          findByEmail: () => store.accounts.findByEmail('a@example.com'),
+          findByUsername: () => store.accounts.findByUsername('a'),
+          changePassword: () => store.accounts.changePassword('a', 1, 'hash'),
+          delete: () => store.accounts.delete('a'),
+          read: () => store.keys.read(),
+          replace: () => store.keys.replace(0, []),
+        }
+        for (const [name, call] of Object.entries(calls)) await assert.rejects(call, isUnavailable, name)
+      })
+    })
+
+    it('ping resolves while the store can serve', async () => {
+      await store.ping()
+    })
+  })
+}
+
+export function isUnavailable(error: unknown): boolean {
+  return error instanceof LatchkeyError && error.code === 'store_unavailable'
+}
+
+export function newSession(change: Partial<NewSession> = {}): NewSession {
+  return {
+    sid: randomId(),
+    subject: 'user',
+    keyHash: 'key-hash',
+    lifetime: 24 * HOUR,
+    delivery: 'cookie',
+    scope: null,
+    amr: ['pwd'],
+    device: { userAgent: 'test' },
+    ...change,
+  }
+}
+
+/** The promotion that a session's next token asks for. */
+export function promotionOf(row: SessionRow, change: Partial<Promotion> = {}): Promotion {
+  const { sid, subject, keyHash, gen, delivery, device } = row
+  const arrivedIn = delivery === 'body' ? 'body' : 'cookie'
+  return { sid, subject, keyHash, arrivedIn, gen: gen + 1, jti: 'jti', turnEvery: TURN_EVERY, device, ...change }
+}
+
+export function newAccount(change: Partial<NewAccount> = {}): NewAccount {
+  const id = randomId()
+  return {
+    id,
+    email: `${id.toLowerCase()}@example.com`,
+    username: null,
+    passwordHash: 'hash-1',
+    profile: {},
+    ...change,
+  }
+}
+
+export function storedKey(kid: string): StoredKey {
+  return { kid, alg: 'ES256', state: 'active', publicJwk: { kty: 'EC', x: '☃' }, sealedPrivateKey: 'sealed', since: 1 }
+}
+
+function randomId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+function sids(rows: readonly SessionRow[]): string[] {
+  return rows.map(({ sid }) => sid).sort()
+}
+
+/** Engines that only shift their clock let it run on: an answer may come a little later, never earlier. */
+function assertSoon(time: number, expected: number): void {
+  assert.ok(time >= expected && time < expected + 5000, `${time} is not soon after ${expected}`)
+}
