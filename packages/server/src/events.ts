@@ -28,6 +28,7 @@ export type LatchkeyEvent =
     }
   | { readonly type: 'keys_rotated'; readonly kid: string }
   | { readonly type: 'csrf_rejected'; readonly path: string }
+  | { readonly type: 'rate_limited'; readonly action: string }
 
 /** May be asynchronous; nobody waits for it, and what it throws changes nothing. */
 export type EventListener = (event: LatchkeyEvent) => unknown
@@ -46,4 +47,5 @@ export const SEVERITY: Readonly<Record<LatchkeyEvent['type'], 'debug' | 'info' |
   session_ended: 'info',
   keys_rotated: 'info',
   csrf_rejected: 'warn',
+  rate_limited: 'warn',
 }

@@ -6,13 +6,14 @@ import { defaultProfile, type ProfileSchema, RESERVED_PROFILE_FIELDS } from './a
 import { ConfigurationError, readSettings } from './config/read-settings.ts'
 import { SETTINGS, type SettingInput, type SettingName, type Settings } from './config/settings.ts'
 import type { EventListener, LatchkeyEvent } from './events.ts'
-import { createApp } from './http/app.ts'
+import { type Connection, createApp } from './http/app.ts'
 import { type Auth, type AuthenticateOptions, Authenticator } from './http/authenticate.ts'
 import { Cookies } from './http/cookies.ts'
 import { type NodeHandler, nodeGuard, nodeHandler } from './http/node.ts'
 import { problemReply, toLatchkeyError, toResponse } from './http/reply.ts'
 import { KEY_RELOAD_INTERVAL, KeyRing } from './keys/key-ring.ts'
 import { type DerivedKeys, deriveKeys, secretFromFile } from './keys/secret.ts'
+import { Limits } from './limits/limits.ts'
 import { randomId } from './random-id.ts'
 import { AccessTokens, type ClaimsCallback } from './sessions/access-tokens.ts'
 import { Sessions } from './sessions/sessions.ts'
@@ -50,8 +51,8 @@ export interface Latchkey {
   readonly issuer: string
   /** Serves the routes to Express, Connect, Nest or bare Node: `app.use('/auth', latchkey.node)`. */
   readonly node: NodeHandler
-  /** Serves the routes to Hono, Next, Bun and Deno. */
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  /** Serves the routes to Hono, Next, Bun and Deno. Tell it the client's address: the limits count by it. */
+  readonly fetch: (request: Request, connection?: Connection) => Response | Promise<Response>
   /** A guard for Express and Connect; sets `req.auth`. */
   readonly protect: (
     options?: AuthenticateOptions,
@@ -126,9 +127,10 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       randomId,
       now,
     })
+    const limits = new Limits(settings.rateLimits, emit)
     const profileSchema = profileSchemaOf(accountsOption)
     const accounts = accountsOption
-      ? new Accounts(store.accounts, { sessions, passwords: new Passwords(options.hashing), emit, randomId })
+      ? new Accounts(store.accounts, { sessions, passwords: new Passwords(options.hashing), limits, emit, randomId })
       : undefined
     const cookies = new Cookies(issuer)
     const trustedOrigins = new Set([new URL(issuer).origin, ...settings.allowedOrigins])
@@ -143,6 +145,7 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       accounts,
       profileSchema,
       cookies,
+      limits,
       authenticator,
       trustedOrigins,
       emit,
@@ -158,7 +161,7 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       settings,
       issuer,
       node: nodeHandler(app.fetch),
-      fetch: (request) => app.fetch(request),
+      fetch: (request, connection) => app.fetch(request, connection),
       protect: (guard = {}) => nodeGuard(authenticator, guard, typeBase, report),
       authenticate: (request, guard) => authenticator.authenticate(request, guard),
       toResponse: (error) => toResponse(problemReply(toLatchkeyError(error, report), typeBase)),

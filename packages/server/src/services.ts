@@ -5,6 +5,7 @@ import type { EventListener } from './events.ts'
 import type { Authenticator } from './http/authenticate.ts'
 import type { Cookies } from './http/cookies.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import type { Limits } from './limits/limits.ts'
 import type { AccessTokens } from './sessions/access-tokens.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { Store } from './stores/store.ts'
@@ -21,6 +22,7 @@ export interface Services {
   readonly accounts: Accounts | undefined
   readonly profileSchema: ProfileSchema
   readonly cookies: Cookies
+  readonly limits: Limits
   readonly authenticator: Authenticator
   /** The issuer's own origin and the allowed ones. */
   readonly trustedOrigins: ReadonlySet<string>

@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import type { LatchkeyEvent } from '../events.ts'
 import { createLatchkey } from '../latchkey.ts'
+import { Limits } from '../limits/limits.ts'
 import { sqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import type { Account } from '../stores/store.ts'
 import { withChanges } from '../stores/testing/with-changes.ts'
@@ -237,6 +238,7 @@ async function setUp(t: TestContext, hashing = {}) {
     {
       sessions,
       passwords,
+      limits: new Limits(false, () => {}),
       emit: (event) => events.push(event),
       randomId: () => crypto.randomUUID(),
     },

@@ -1,6 +1,7 @@
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import type { Delivery } from '@latchkey/protocol/rotation'
 import type { EventListener } from '../events.ts'
+import type { Limits } from '../limits/limits.ts'
 import type { Sessions, Tokens } from '../sessions/sessions.ts'
 import type { Account, AccountStore, Profile } from '../stores/store.ts'
 import type { Passwords } from './passwords.ts'
@@ -8,6 +9,7 @@ import type { Passwords } from './passwords.ts'
 export interface AccountsOptions {
   readonly sessions: Sessions
   readonly passwords: Passwords
+  readonly limits: Limits
   readonly emit: EventListener
   readonly randomId: () => string
 }
@@ -71,14 +73,14 @@ export class Accounts {
    * Checks a password and starts a session.
    *
    * @throws LatchkeyError `invalid_credentials` for an unknown account, a wrong password and a disabled account alike,
-   * after the same work; `server_busy`, `store_unavailable`
+   * after the same work; `rate_limited`, `server_busy`, `store_unavailable`
    */
   async login(name: LoginName, password: string, context: SignInContext = {}): Promise<SignedIn> {
     const account = await ('email' in name
       ? this.#store.findByEmail(name.email)
       : this.#store.findByUsername(name.username))
-    const matches = await this.#options.passwords.verify(account?.passwordHash ?? null, password)
-    if (account === null || !matches || account.disabledAt !== null) throw this.#refuse(account)
+    const isRight = await this.#check(account, account?.id ?? Object.entries(name).join(), password)
+    if (account === null || !isRight) throw this.#refuse(account)
     return this.#signIn(account, account.credentialVersion, context)
   }
 
@@ -128,8 +130,15 @@ export class Accounts {
 
   async #authenticate(id: string, password: string): Promise<Account> {
     const account = await this.#require(id)
-    if (await this.#options.passwords.verify(account.passwordHash, password)) return account
+    if (await this.#check(account, id, password)) return account
     throw this.#refuse(account)
+  }
+
+  #check(account: Account | null, limitedAs: string, password: string): Promise<boolean> {
+    return this.#options.limits.attempt(limitedAs, async () => {
+      const matches = await this.#options.passwords.verify(account?.passwordHash ?? null, password)
+      return matches && account?.disabledAt === null
+    })
   }
 
   async #require(id: string): Promise<Account> {

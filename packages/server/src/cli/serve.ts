@@ -8,6 +8,7 @@ import { type Logger, pino } from 'pino'
 import { ConfigurationError, readSettings } from '../config/read-settings.ts'
 import { flagOf, SETTINGS, type Setting, type Settings } from '../config/settings.ts'
 import { type LatchkeyEvent, SEVERITY } from '../events.ts'
+import { connectionOf } from '../http/node.ts'
 import { toResponse } from '../http/reply.ts'
 import { assemble, type Latchkey } from '../latchkey.ts'
 
@@ -45,7 +46,7 @@ const ROOT_PATHS: ReadonlySet<string | undefined> = new Set(['/', '/healthz', '/
 export function createStandaloneServer(latchkey: Latchkey): Server {
   const root = createRootApp(latchkey)
   const atRoot = getRequestListener((request) => root.fetch(request))
-  const belowBase = getRequestListener(latchkey.fetch)
+  const belowBase = getRequestListener((request, env) => latchkey.fetch(request, connectionOf(env)))
   return createServer((request, response) => {
     const [path] = request.url?.split('?', 1) ?? []
     const listener = ROOT_PATHS.has(path) ? atRoot : belowBase

@@ -1,6 +1,9 @@
+import type { IncomingMessage } from 'node:http'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
+import type { TrustProxy } from '../config/settings.ts'
+import { canonicalAddress, clientAddress } from '../limits/client-address.ts'
 import type { Services } from '../services.ts'
 import { isSafeMethod } from './authenticate.ts'
 import { assertTrustedOrigin, CSRF_HEADER } from './csrf.ts'
@@ -8,12 +11,20 @@ import { problemReply, type Reply, toLatchkeyError, toResponse } from './reply.t
 import type { Exchange, Route } from './route.ts'
 import { createRoutes } from './routes.ts'
 
+/** Where a request came from: Node's own request, or the address as another runtime knows it. */
+export interface Connection {
+  readonly incoming?: IncomingMessage
+  readonly address?: string
+}
+
+type RouteContext = Context<{ Bindings: Connection }>
+
 /** The HTTP side as one function from Request to Response, with every route below the issuer's path. */
-export function createApp(services: Services): Hono {
+export function createApp(services: Services): Hono<{ Bindings: Connection }> {
   const { issuer, settings } = services
   const base = new URL(issuer).pathname.replace(/\/$/, '')
   const typeBase = `${issuer}/errors`
-  const app = new Hono()
+  const app = new Hono<{ Bindings: Connection }>()
   if (settings.allowedOrigins.length > 0) app.use(crossOrigin(settings.allowedOrigins))
 
   const byPath = Map.groupBy(createRoutes(services), ({ path }) => base + path.replace(/\{(\w+)\}/g, ':$1'))
@@ -28,13 +39,13 @@ export function createApp(services: Services): Hono {
   })
   return app
 
-  async function dispatch(routes: readonly Route[], context: Context): Promise<Response> {
+  async function dispatch(routes: readonly Route[], context: RouteContext): Promise<Response> {
     const method = context.req.method === 'HEAD' ? 'GET' : context.req.method
     const route = routes.find((candidate) => candidate.method === method)
     return route === undefined ? refuseMethod(context, routes) : toResponse(await serve(route, context))
   }
 
-  async function serve(route: Route, { req }: Context): Promise<Reply> {
+  async function serve(route: Route, { req, env }: RouteContext): Promise<Reply> {
     const cookies = services.cookies.read(req.header('cookie'))
     if (!isSafeMethod(req.method)) {
       const carriesCookie = cookies.refreshToken !== undefined || cookies.accessToken !== undefined
@@ -44,18 +55,24 @@ export function createApp(services: Services): Hono {
       request: req.raw,
       cookies,
       userAgent: req.header('user-agent'),
+      address: addressOf(env, settings.trustProxy),
       param: (name) => req.param(name) ?? '',
     }
     return route.run(exchange)
   }
 
   /** RFC 9110 §15.5.6; `OPTIONS` itself is answered. */
-  function refuseMethod({ req }: Context, routes: readonly Route[]): Response {
+  function refuseMethod({ req }: RouteContext, routes: readonly Route[]): Response {
     const methods: readonly string[] = routes.map(({ method }) => method)
     const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS']
     if (req.method === 'OPTIONS') return toResponse({ status: 204, headers: { allow: allow.join(', ') } })
     return toResponse(problemReply(new LatchkeyError('method_not_allowed', { allow }), typeBase))
   }
+}
+
+function addressOf(connection: Connection | undefined, trust: TrustProxy): string | undefined {
+  if (connection?.address !== undefined) return canonicalAddress(connection.address)
+  return connection?.incoming && clientAddress(connection.incoming, trust)
 }
 
 /** Exact origins only, and nothing at all is said to the others. */

@@ -1,6 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import type { LatchkeyError } from '@latchkey/protocol/errors'
+import type { Connection } from './app.ts'
 import type { Auth, AuthenticateOptions, Authenticator } from './authenticate.ts'
 import type { Carrier } from './carrier.ts'
 import { problemReply, toLatchkeyError } from './reply.ts'
@@ -26,8 +27,12 @@ type Next = (error?: unknown) => void
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: Next) => void
 
 /** Serves the routes under Node, bare or below a mount point of Express, Connect or Nest. */
-export function nodeHandler(fetch: (request: Request) => Response | Promise<Response>): NodeHandler {
-  const listener = getRequestListener(fetch, { overrideGlobalObjects: false })
+export function nodeHandler(
+  fetch: (request: Request, connection: Connection) => Response | Promise<Response>,
+): NodeHandler {
+  const listener = getRequestListener((request, env) => fetch(request, connectionOf(env)), {
+    overrideGlobalObjects: false,
+  })
   return (request: MountedRequest, response, next) => {
     restoreBody(request)
     // Express strips the mount path; routes are matched by the whole one.
@@ -39,6 +44,11 @@ export function nodeHandler(fetch: (request: Request) => Response | Promise<Resp
         if (mountedUrl !== undefined) request.url = mountedUrl
       })
   }
+}
+
+/** HTTP/2 servers are not among what the adapter is used with. */
+export function connectionOf({ incoming }: { readonly incoming: unknown }): Connection {
+  return incoming instanceof IncomingMessage ? { incoming } : {}
 }
 
 /** A guard for Node handlers: calls `next` with `req.auth` set, or answers the error itself. */

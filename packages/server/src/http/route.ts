@@ -10,6 +10,8 @@ export interface Exchange {
   readonly request: Request
   readonly cookies: CarriedCookies
   readonly userAgent: string | undefined
+  /** Whom limits count the request against; undefined where the runtime does not tell. */
+  readonly address: string | undefined
   /** What stands in the path for `{name}`. */
   readonly param: (name: string) => string
 }

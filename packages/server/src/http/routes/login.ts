@@ -24,7 +24,7 @@ const body = z
     },
   )
 
-export function loginRoute({ cookies, sessions, trustedOrigins }: Services, accounts: Accounts): Route {
+export function loginRoute({ cookies, sessions, limits, trustedOrigins }: Services, accounts: Accounts): Route {
   return publicRoute({
     method: 'POST',
     path: '/login',
@@ -34,10 +34,12 @@ export function loginRoute({ cookies, sessions, trustedOrigins }: Services, acco
     body,
     success: { status: 200, description: 'Signed in', schema: tokenSchema },
     errors: [...SIGN_IN_ERRORS, 'invalid_credentials', 'csrf_rejected'],
-    async handle({ body, request, cookies: carried, userAgent }) {
+    async handle({ body, request, cookies: carried, userAgent, address }) {
       assertTrustedOrigin(request.headers, trustedOrigins, body.delivery !== 'body')
+      await limits.admit('login', address)
       const context = { delivery: body.delivery, userAgent }
       const { user, tokens } = await accounts.login(loginName(body), body.password, context)
+      await limits.refund('login', address)
       if (carried.refreshToken) await sessions.revokeByToken(carried.refreshToken, 'replaced')
       return tokenReply(cookies, 200, tokens, toPublicUser(user))
     },

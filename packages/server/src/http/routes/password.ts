@@ -5,7 +5,7 @@ import type { Services } from '../../services.ts'
 import { protectedRoute, type Route } from '../route.ts'
 import { tokenReply, tokenSchema, toPublicUser } from '../token-reply.ts'
 
-export function passwordRoute({ authenticator, cookies, settings }: Services, accounts: Accounts): Route {
+export function passwordRoute({ authenticator, cookies, limits, settings }: Services, accounts: Accounts): Route {
   return protectedRoute(authenticator, {
     method: 'POST',
     path: '/password',
@@ -15,7 +15,8 @@ export function passwordRoute({ authenticator, cookies, settings }: Services, ac
     body: z.object({ currentPassword: password, newPassword: newPassword(settings.passwordMin) }),
     success: { status: 200, description: 'Changed; signed in anew', schema: tokenSchema },
     errors: ['invalid_credentials', 'validation_failed', 'server_busy', 'csrf_rejected'],
-    async handle({ auth, body, userAgent }) {
+    async handle({ auth, body, userAgent, address }) {
+      await limits.admit('password', address)
       const context = { delivery: auth.delivery, userAgent }
       const { user, tokens } = await accounts.changePassword(
         auth.subject,

@@ -8,7 +8,7 @@ const body = z.object({
   refresh_token: z.string().optional().meta({ description: 'Only in `body` delivery; else it is in the cookie.' }),
 })
 
-export function refreshRoute({ cookies, sessions, accounts }: Services): Route {
+export function refreshRoute({ cookies, limits, sessions, accounts }: Services): Route {
   return publicRoute({
     method: 'POST',
     path: '/refresh',
@@ -27,9 +27,10 @@ export function refreshRoute({ cookies, sessions, accounts }: Services): Route {
       'validation_failed',
       'csrf_rejected',
     ],
-    async handle({ body: { refresh_token: inBody }, cookies: carried, userAgent }) {
+    async handle({ body: { refresh_token: inBody }, cookies: carried, userAgent, address }) {
       const presented = inBody ?? carried.refreshToken
       if (!presented) throw new LatchkeyError('refresh_token_missing')
+      await limits.admit('refresh', address)
       const arrivedIn = inBody === undefined ? 'cookie' : 'body'
       const tokens = await sessions.refresh(presented, { arrivedIn, userAgent })
       const { subject } = tokens.session

@@ -7,7 +7,7 @@ import { publicRoute, type Route } from '../route.ts'
 import { delivery, SIGN_IN_ERRORS, tokenReply, tokenSchema, toPublicUser } from '../token-reply.ts'
 
 export function signupRoute(services: Services, accounts: Accounts): Route {
-  const { cookies, sessions, settings, profileSchema, trustedOrigins } = services
+  const { cookies, limits, sessions, settings, profileSchema, trustedOrigins } = services
   const credentials = z
     .object({
       email: email.optional(),
@@ -29,9 +29,10 @@ export function signupRoute(services: Services, accounts: Accounts): Route {
     body: credentials.and(profileSchema),
     success: { status: 201, description: 'Signed in', schema: tokenSchema },
     errors: [...SIGN_IN_ERRORS, 'account_exists', 'csrf_rejected'],
-    async handle({ body, request, cookies: carried, userAgent }) {
+    async handle({ body, request, cookies: carried, userAgent, address }) {
       const { email, username, password, delivery, ...profile } = body
       assertTrustedOrigin(request.headers, trustedOrigins, delivery !== 'body')
+      await limits.admit('signup', address)
       const { user, tokens } = await accounts.signup({ email, username, password, profile }, { delivery, userAgent })
       if (carried.refreshToken) await sessions.revokeByToken(carried.refreshToken, 'replaced')
       return tokenReply(cookies, 201, tokens, toPublicUser(user))
