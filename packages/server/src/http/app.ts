@@ -55,7 +55,7 @@ export function createApp(services: Services): Hono<{ Bindings: Connection }> {
       request: req.raw,
       cookies,
       userAgent: req.header('user-agent'),
-      address: addressOf(env, settings.trustProxy),
+      address: () => addressOf(env, settings.trustProxy),
       param: (name) => req.param(name) ?? '',
     }
     return route.run(exchange)

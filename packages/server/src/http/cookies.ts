@@ -28,8 +28,7 @@ export class Cookies {
 
   read(header: string | null | undefined): CarriedCookies {
     if (!header) return { refreshToken: undefined, accessToken: undefined }
-    const find = (name: string) => (header.includes(name) ? parse(header, name)[name] : undefined)
-    return { refreshToken: find(this.refreshName), accessToken: find(this.accessName) }
+    return { refreshToken: find(header, this.refreshName), accessToken: find(header, this.accessName) }
   }
 
   /** `Set-Cookie` values. Tokens need no encoding: they are base64url and dots. `maxAge` is in seconds. */
@@ -45,4 +44,9 @@ export class Cookies {
   clear(): readonly string[] {
     return [this.setRefreshToken('', 0), this.setAccessToken('', 0)]
   }
+}
+
+/** Most requests carry one cookie of ours or none: the parser is asked only for what is there. */
+function find(header: string, name: string): string | undefined {
+  return header.includes(name) ? parse(header, name)[name] : undefined
 }

@@ -62,7 +62,7 @@ export function describeApi(routes: readonly Route[], issuer: string): ApiDocume
 type NamedSchemas = Record<string, unknown>
 
 function describeRoute(route: Route, schemas: NamedSchemas): Record<string, unknown> {
-  const { name, summary, description, path, success, isProtected, body } = route
+  const { name, tag, summary, description, path, success, isProtected, body } = route
   const parameters = [...path.matchAll(/\{(\w+)\}/g)].map(([, parameter]) => ({
     name: parameter,
     in: 'path',
@@ -71,6 +71,7 @@ function describeRoute(route: Route, schemas: NamedSchemas): Record<string, unkn
   }))
   return {
     operationId: name,
+    tags: [tag],
     summary,
     ...(description && { description }),
     ...(parameters.length > 0 && { parameters }),

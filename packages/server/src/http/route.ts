@@ -11,7 +11,7 @@ export interface Exchange {
   readonly cookies: CarriedCookies
   readonly userAgent: string | undefined
   /** Whom limits count the request against; undefined where the runtime does not tell. */
-  readonly address: string | undefined
+  readonly address: () => string | undefined
   /** What stands in the path for `{name}`. */
   readonly param: (name: string) => string
 }
@@ -22,6 +22,8 @@ export interface RouteDescription {
   /** Below the base, with `{name}` for parameters. */
   readonly path: string
   readonly name: string
+  /** The heading it stands under. */
+  readonly tag: string
   readonly summary: string
   readonly description?: string
   readonly success: { readonly status: number; readonly description: string; readonly schema?: z.ZodType }

@@ -39,8 +39,9 @@ export class Limits {
    *
    * @throws LatchkeyError `rate_limited`
    */
-  async admit(action: LimitedAction, address: string | undefined): Promise<void> {
+  async admit(action: LimitedAction, addressOf: () => string | undefined): Promise<void> {
     if (!this.#isOn) return
+    const address = addressOf()
     try {
       if (address !== undefined) await this.#perAddress[action].consume(address)
       await this.#overall[action].consume('')
@@ -50,8 +51,9 @@ export class Limits {
   }
 
   /** Takes a request back that turned out to be no guess: a login that succeeded. */
-  async refund(action: LimitedAction, address: string | undefined): Promise<void> {
-    if (this.#isOn && address !== undefined) await this.#perAddress[action].reward(address)
+  async refund(action: LimitedAction, addressOf: () => string | undefined): Promise<void> {
+    const address = this.#isOn ? addressOf() : undefined
+    if (address !== undefined) await this.#perAddress[action].reward(address)
   }
 
   /**

@@ -29,6 +29,7 @@ export function loginRoute({ cookies, sessions, limits, trustedOrigins }: Servic
     method: 'POST',
     path: '/login',
     name: 'login',
+    tag: 'Signing in',
     summary: 'Sign in',
     description: 'Ends the session whose refresh cookie the request carries: a browser has one.',
     body,

@@ -6,6 +6,7 @@ export function logoutAllRoute({ authenticator, cookies, sessions }: Services): 
     method: 'POST',
     path: '/logout-all',
     name: 'logoutAll',
+    tag: 'Signing in',
     summary: 'Sign out everywhere',
     description: 'Ends all of the user’s sessions, this one included.',
     success: { status: 204, description: 'Signed out everywhere' },

@@ -12,6 +12,7 @@ export function logoutRoute({ cookies, sessions, accessTokens }: Services): Rout
     method: 'POST',
     path: '/logout',
     name: 'logout',
+    tag: 'Signing in',
     summary: 'Sign out',
     description:
       'Ends the session of the cookie, of the body’s refresh token, or of the bearer token, expired ones included, and clears the cookies. With none of them, or with garbage, there is nothing to end.',

@@ -14,6 +14,7 @@ export function readMeRoute({ authenticator }: Services, accounts: Accounts): Ro
     method: 'GET',
     path: '/me',
     name: 'readMe',
+    tag: 'Account',
     summary: 'The signed-in user',
     success: { status: 200, description: 'The user', schema: userSchema },
     errors: [],
@@ -28,6 +29,7 @@ export function deleteMeRoute({ authenticator, cookies, now }: Services, account
     method: 'DELETE',
     path: '/me',
     name: 'deleteMe',
+    tag: 'Account',
     summary: 'Delete the account',
     description:
       'Deletes the account and ends its sessions. Needs a sign-in of the last ten minutes, or `currentPassword`. The e-mail address can sign up again; it gets another `id`.',

@@ -10,6 +10,7 @@ export function passwordRoute({ authenticator, cookies, limits, settings }: Serv
     method: 'POST',
     path: '/password',
     name: 'changePassword',
+    tag: 'Account',
     summary: 'Change the password',
     description: 'Ends every session of the account and starts a new one for the caller.',
     body: z.object({ currentPassword: password, newPassword: newPassword(settings.passwordMin) }),

@@ -13,6 +13,7 @@ export function refreshRoute({ cookies, limits, sessions, accounts }: Services):
     method: 'POST',
     path: '/refresh',
     name: 'refresh',
+    tag: 'Signing in',
     summary: 'Exchange the refresh token for an access token',
     description:
       'The refresh token turns itself over. Within `turnEvery` of its last turn it is held instead: an access token, no `Set-Cookie`, and in `body` delivery the same refresh token back. A refusal never deletes the cookie.',

@@ -23,6 +23,7 @@ export function signupRoute(services: Services, accounts: Accounts): Route {
     method: 'POST',
     path: '/signup',
     name: 'signup',
+    tag: 'Signing in',
     summary: 'Create an account and sign in',
     description:
       'An e-mail address or a username, or both. Other fields are kept if the profile schema knows them, else ignored.',

@@ -10,6 +10,7 @@ export function jwksRoute({ keys }: Services): Route {
     method: 'GET',
     path: '/.well-known/jwks.json',
     name: 'jwks',
+    tag: 'Discovery',
     summary: 'The public signing keys (RFC 7517)',
     success: {
       status: 200,
@@ -28,6 +29,7 @@ export function metadataRoute({ issuer, settings }: Services): Route {
     method: 'GET',
     path: '/.well-known/openid-configuration',
     name: 'metadata',
+    tag: 'Discovery',
     summary: 'The issuer’s metadata (OpenID Connect Discovery, RFC 8414)',
     description: 'For resource servers that know only the issuer. There is no authorization endpoint.',
     success: {
