@@ -20,6 +20,8 @@ const CONTRACT: Record<ErrorCode, readonly [status: number, challenge?: string |
   refresh_token_reused: [401, null],
   invalid_credentials: [401, null],
   account_exists: [409],
+  reset_token_invalid: [400],
+  password_too_common: [422],
   session_not_found: [404],
   validation_failed: [422],
   body_malformed: [400],

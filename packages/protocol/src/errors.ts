@@ -105,6 +105,12 @@ export const CATALOGUE = {
     remedy: 'Check the spelling and try again.',
     challenge: null,
   },
+  reset_token_invalid: {
+    status: 400,
+    title: 'Reset token invalid',
+    when: 'The password reset is unknown, was used, was replaced by a newer one, or has expired.',
+    remedy: 'Ask for a new link.',
+  },
   account_exists: {
     status: 409,
     title: 'Account exists',
@@ -122,6 +128,12 @@ export const CATALOGUE = {
     title: 'Validation failed',
     when: 'The body is JSON, but a field is missing, of the wrong type or out of bounds. `errors` names each.',
     remedy: 'Mend the fields that `errors` names.',
+  },
+  password_too_common: {
+    status: 422,
+    title: 'Password too common',
+    when: 'The new password stands on the list of those that are tried first, or is made of the account’s or the service’s name.',
+    remedy: 'Choose another: several words that have nothing to do with each other are easy to keep in mind.',
   },
   body_malformed: {
     status: 400,

@@ -6,9 +6,9 @@
  * answer was lost, two tabs raced) yields another successor; presenting anything older, or a sibling that lost the race
  * to be promoted, is reuse: two parties hold this session, so it ends.
  *
- * There is no grace period for superseded tokens. What takes its place is the *hold*: for `turnEvery` after a promotion
- * its successor gets access tokens without turning, so that answers which arrive late, and browsers that come back with
- * a slightly old cookie, are at most one generation behind.
+ * There is no grace period for superseded tokens. What takes its place is the *hold*: for `turnEvery` after its issue a
+ * successor gets access tokens without turning, so that before it is promoted, whatever still carried its predecessor or
+ * a sibling (a request or an answer on its way, a browser that comes back with a slightly old cookie) has arrived.
  */
 
 /** How the refresh token travels, fixed when the session starts. `cookies` keeps the access token in a cookie as well. */
@@ -50,7 +50,9 @@ export const REVOKED_REASONS = [
   'reused',
   'replaced',
   'password_changed',
+  'account_disabled',
   'account_deleted',
+  'session_limit',
   'revoked',
 ] as const
 export type RevokedReason = (typeof REVOKED_REASONS)[number]
@@ -62,6 +64,8 @@ export interface PresentedToken {
   readonly keyHash: string
   readonly gen: number
   readonly jti: string
+  /** Its `iat`, in milliseconds: the store's time when it was issued. */
+  readonly issuedAt: number
   readonly arrivedIn: 'cookie' | 'body'
 }
 
@@ -87,7 +91,7 @@ export const RULES: readonly Rule[] = [
   {
     decision: 'hold',
     holds: (row, token, now, turnEvery) =>
-      token.gen === row.gen + 1 && row.gen > 0 && sincePromotion(row, now) < turnEvery,
+      token.gen > row.gen && token.gen > 1 && Math.max(0, now - token.issuedAt) < turnEvery,
   },
   { decision: 'turn', holds: (row, token) => token.gen > row.gen },
   { decision: 'replay', holds: (row, token) => token.gen === row.gen && token.jti === row.jti },
@@ -99,7 +103,7 @@ export const RULES: readonly Rule[] = [
  *
  * @param row the session's row, or null when the store has none
  * @param now the store's time, in milliseconds
- * @param turnEvery how long the successor of a promoted token is held, in milliseconds; 0 turns at every use
+ * @param turnEvery how long a successor is held from its issue, in milliseconds; 0 turns at every use
  *
  * @example
  * decide(row, token, Date.now(), 60_000) // 'turn'

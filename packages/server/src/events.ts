@@ -6,6 +6,9 @@ export type LatchkeyEvent =
   | { readonly type: 'account_deleted'; readonly subject: string }
   | { readonly type: 'login_failed'; readonly subject: string | null }
   | { readonly type: 'password_changed'; readonly subject: string }
+  | { readonly type: 'password_reset_created'; readonly subject: string }
+  | { readonly type: 'account_disabled'; readonly subject: string }
+  | { readonly type: 'account_enabled'; readonly subject: string }
   | { readonly type: 'session_started'; readonly subject: string; readonly sid: string }
   | { readonly type: 'session_turned'; readonly subject: string; readonly sid: string; readonly gen: number }
   | { readonly type: 'session_held'; readonly subject: string; readonly sid: string; readonly gen: number }
@@ -39,6 +42,9 @@ export const SEVERITY: Readonly<Record<LatchkeyEvent['type'], 'debug' | 'info' |
   account_deleted: 'info',
   login_failed: 'warn',
   password_changed: 'info',
+  password_reset_created: 'info',
+  account_disabled: 'warn',
+  account_enabled: 'info',
   session_started: 'info',
   session_turned: 'debug',
   session_held: 'debug',

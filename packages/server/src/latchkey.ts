@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Accounts } from './accounts/accounts.ts'
+import { PasswordPolicy } from './accounts/password-policy.ts'
 import { Passwords, type PasswordsOptions } from './accounts/passwords.ts'
 import { defaultProfile, type ProfileSchema, RESERVED_PROFILE_FIELDS } from './accounts/schemas.ts'
 import { ConfigurationError, readSettings } from './config/read-settings.ts'
@@ -121,6 +122,7 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       idleTtl: settings.idleTtl,
       absoluteTtl: settings.absoluteTtl,
       turnEvery: settings.turnEvery,
+      maxSessions: settings.maxSessions,
       refreshTokenKeys: derived.map(({ refreshToken }) => refreshToken),
       accessTokens,
       emit,
@@ -130,7 +132,14 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
     const limits = new Limits(settings.rateLimits, emit)
     const profileSchema = profileSchemaOf(accountsOption)
     const accounts = accountsOption
-      ? new Accounts(store.accounts, { sessions, passwords: new Passwords(options.hashing), limits, emit, randomId })
+      ? new Accounts(store.accounts, {
+          sessions,
+          passwords: new Passwords(options.hashing),
+          policy: new PasswordPolicy(settings.passwordMin, issuer),
+          limits,
+          emit,
+          randomId,
+        })
       : undefined
     const cookies = new Cookies(issuer)
     const trustedOrigins = new Set([new URL(issuer).origin, ...settings.allowedOrigins])

@@ -8,6 +8,7 @@ import { sqliteStore } from '../stores/sqlite/sqlite-store.ts'
 import type { Account } from '../stores/store.ts'
 import { withChanges } from '../stores/testing/with-changes.ts'
 import { Accounts } from './accounts.ts'
+import { PasswordPolicy } from './password-policy.ts'
 import { Passwords } from './passwords.ts'
 
 const PASSWORD = 'correct horse battery staple'
@@ -238,6 +239,7 @@ async function setUp(t: TestContext, hashing = {}) {
     {
       sessions,
       passwords,
+      policy: new PasswordPolicy(15, 'https://app.example.com/auth'),
       limits: new Limits(false, () => {}),
       emit: (event) => events.push(event),
       randomId: () => crypto.randomUUID(),

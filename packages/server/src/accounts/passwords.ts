@@ -1,13 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { LatchkeyError } from '@latchkey/protocol/errors'
-import { hash, verify } from '@node-rs/argon2'
 import pLimit from 'p-limit'
-
-/** argon2id (the library's default) with 19 MiB, two passes, one lane: the OWASP Password Storage Cheat Sheet's first choice by memory. */
-const PARAMETERS = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
-
-/** Longer passwords are refused, so that nobody can make the server hash a megabyte. Counted in code points. */
-export const MAX_PASSWORD_LENGTH = 256
+import { hashPassword, verifyPassword } from './password-hashes.ts'
 
 /** How many passwords may wait for their turn before the server says it is busy: some three seconds' worth a core. */
 const QUEUE_PER_CORE = 128
@@ -31,12 +25,12 @@ export class Passwords {
   constructor({ concurrency = availableParallelism(), queue = concurrency * QUEUE_PER_CORE }: PasswordsOptions = {}) {
     this.#limit = pLimit(concurrency)
     this.#capacity = concurrency + queue
-    this.#dummy = hash(crypto.randomUUID(), PARAMETERS)
+    this.#dummy = hashPassword(crypto.randomUUID())
   }
 
   /** A PHC string with its parameters and salt. @throws LatchkeyError `server_busy` */
   hash(password: string): Promise<string> {
-    return this.#admit(() => hash(password.normalize('NFC'), PARAMETERS))
+    return this.#admit(() => hashPassword(password.normalize('NFC')))
   }
 
   /**
@@ -45,7 +39,11 @@ export class Passwords {
    */
   verify(stored: string | null, password: string): Promise<boolean> {
     return this.#admit(async () => {
-      const matches = await verify(stored ?? (await this.#dummy), password.normalize('NFC'))
+      const hash = stored ?? (await this.#dummy)
+      const composed = password.normalize('NFC')
+      // A hash from elsewhere was made of what was typed.
+      const matches =
+        (await verifyPassword(hash, composed)) || (composed !== password && (await verifyPassword(hash, password)))
       return matches && stored !== null
     })
   }

@@ -1,6 +1,8 @@
 /** What sign-up and login accept. Parsed once, at the edge; nothing behind it checks again. */
 import { z } from 'zod'
-import { MAX_PASSWORD_LENGTH } from './passwords.ts'
+import { codePoints, MAX_PASSWORD_LENGTH } from './password-policy.ts'
+
+const EXAMPLE = 'correct horse battery staple'
 
 export const email = z
   .string()
@@ -18,16 +20,9 @@ export const username = z
   .transform(canonical)
   .meta({ example: 'ada' })
 
-/** A password to set: its length counts in code points (NIST SP 800-63B-4 §3.1.1.2). */
+/** A password to set. What makes it a good one is for `PasswordPolicy` to say; here it is only a text of fair length. */
 export function newPassword(minimum: number) {
-  return z
-    .string()
-    .refine((text) => text.isWellFormed(), { error: 'must be well-formed Unicode' })
-    .refine((text) => codePoints(text) >= minimum, { error: `must have at least ${minimum} characters` })
-    .refine((text) => codePoints(text) <= MAX_PASSWORD_LENGTH, {
-      error: `must have at most ${MAX_PASSWORD_LENGTH} characters`,
-    })
-    .meta({ minLength: minimum, maxLength: MAX_PASSWORD_LENGTH, example: 'correct horse battery staple' })
+  return password.meta({ minLength: minimum, maxLength: MAX_PASSWORD_LENGTH, example: EXAMPLE })
 }
 
 /** A password to check. Whatever could never have been set is simply wrong, but a megabyte is not hashed. */
@@ -37,7 +32,7 @@ export const password = z
   .refine((text) => codePoints(text) <= MAX_PASSWORD_LENGTH, {
     error: `must have at most ${MAX_PASSWORD_LENGTH} characters`,
   })
-  .meta({ example: 'correct horse battery staple' })
+  .meta({ example: EXAMPLE })
 
 /** What a sign-up may add by default; an application names its own. */
 export const defaultProfile = z.object({ name: z.string().trim().min(1).max(200).optional() })
@@ -56,8 +51,4 @@ export function canonical(text: string): string {
 export function toLoginName(text: string): { email: string } | { username: string } {
   const name = canonical(text.trim())
   return name.includes('@') ? { email: name } : { username: name }
-}
-
-function codePoints(text: string): number {
-  return Array.from(text).length
 }

@@ -39,6 +39,7 @@ const GOOD: Record<Exclude<SettingName, 'trustProxy'>, Readonly<Record<string, u
     'https://a.example, http://localhost:5173,': ['https://a.example', 'http://localhost:5173'],
   },
   passwordMin: { '8': 8, '15': 15, '64': 64 },
+  maxSessions: { '1': 1, '100': 100, '10000': 10_000 },
   rateLimits: { on: true, off: false },
   logLevel: same('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
 }
@@ -107,6 +108,7 @@ const BAD: Record<SettingName, readonly string[]> = {
   ],
   trustProxy: ['', '11', '-1', '1.5', 'yes', 'true', '10.0.0.0/33', '10.0.0', '::1/129', 'loopback,nonsense', '300'],
   passwordMin: [...BAD_NUMBERS, '0', '7', '65'],
+  maxSessions: [...BAD_NUMBERS, '0', '10001'],
   rateLimits: ['', 'true', 'false', 'yes', 'ON', '1', '__proto__', 'constructor', 'toString'],
   logLevel: ['', 'verbose', 'INFO', '__proto__'],
 }

@@ -103,6 +103,13 @@ export const SETTINGS = {
     '15m',
     'A refresh token turns at most once in this time; refreshes in between get an access token only. `0s` turns at every use.',
   ),
+  maxSessions: setting({
+    env: 'LATCHKEY_MAX_SESSIONS',
+    default: '100',
+    allowed: 'a number from 1 to 10000',
+    description: 'How many live sessions a user may have. One more ends the least recently used.',
+    parse: (text) => wholeNumber(text, 1, 10_000),
+  }),
   allowedOrigins: setting({
     env: 'LATCHKEY_ALLOWED_ORIGINS',
     default: '',

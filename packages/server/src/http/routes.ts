@@ -5,7 +5,7 @@ import { loginRoute } from './routes/login.ts'
 import { logoutRoute } from './routes/logout.ts'
 import { logoutAllRoute } from './routes/logout-all.ts'
 import { deleteMeRoute, readMeRoute } from './routes/me.ts'
-import { passwordRoute } from './routes/password.ts'
+import { passwordRoute, resetPasswordRoute } from './routes/password.ts'
 import { refreshRoute } from './routes/refresh.ts'
 import { endSessionRoute, listSessionsRoute } from './routes/sessions.ts'
 import { signupRoute } from './routes/signup.ts'
@@ -21,7 +21,12 @@ export function createRoutes(services: Services): readonly Route[] {
     logoutAllRoute(services),
     ...(accounts === undefined
       ? []
-      : [readMeRoute(services, accounts), deleteMeRoute(services, accounts), passwordRoute(services, accounts)]),
+      : [
+          readMeRoute(services, accounts),
+          deleteMeRoute(services, accounts),
+          passwordRoute(services, accounts),
+          resetPasswordRoute(services, accounts),
+        ]),
     listSessionsRoute(services),
     endSessionRoute(services),
     jwksRoute(services),

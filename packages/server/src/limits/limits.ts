@@ -68,13 +68,22 @@ export class Limits {
     try {
       await this.#admitAttempt(key)
       const isRight = await check()
-      if (isRight) await Promise.all([this.#failures.delete(key), this.#gate.delete(key)])
+      if (isRight) await this.#forget(key)
       return isRight
     } catch (error) {
       // An attempt that was not made is no failure: else a stranger's impatience would lengthen the owner's wait.
       await this.#failures.reward(key)
       throw error
     }
+  }
+
+  /** Ends a row of wrong passwords: the account has a new one. */
+  async forget(account: string): Promise<void> {
+    await this.#forget(digest(account))
+  }
+
+  async #forget(key: string): Promise<void> {
+    await Promise.all([this.#failures.delete(key), this.#gate.delete(key)])
   }
 
   async #admitAttempt(key: string): Promise<void> {

@@ -28,6 +28,8 @@ export interface SessionsOptions {
   readonly absoluteTtl: number
   /** Milliseconds; the protocol's H. */
   readonly turnEvery: number
+  /** How many live sessions a subject may have; with one more, the least recently used ends. */
+  readonly maxSessions: number
   /** The first makes tokens, all read them. */
   readonly refreshTokenKeys: readonly RefreshTokenKey[]
   readonly accessTokens: AccessTokens
@@ -145,6 +147,7 @@ export class Sessions {
     )
     if (row === null) return null
     this.#options.emit({ type: 'session_started', subject, sid: row.sid })
+    this.announceEnd(await this.#store.trim(subject, this.#options.maxSessions), 'session_limit')
     const access = await this.#options.accessTokens.issue(row, row.createdAt)
     return { ...access, ...this.#successor(row, key, 0, row.createdAt), session: toSession(row), decision: 'start' }
   }
@@ -163,7 +166,8 @@ export class Sessions {
     const { sid, sub: subject, gen, jti } = claims
     if (claims.exp * 1000 <= this.#options.now()) throw new LatchkeyError('refresh_token_expired')
     const { turnEvery } = this.#options
-    const presented = { sid, subject, keyHash: hashSessionKey(claims.key), gen, jti, arrivedIn }
+    const issuedAt = claims.iat * 1000
+    const presented = { sid, subject, keyHash: hashSessionKey(claims.key), gen, jti, issuedAt, arrivedIn }
     const device = toDevice(userAgent)
     for (let attempt = 0; attempt < MAX_RACES; attempt++) {
       const { promoted, row, now } = await this.#store.promote({ ...presented, turnEvery, device })

@@ -181,7 +181,10 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         'of the promoted generation (rule 6)': (row) => ({ gen: row.gen, jti: row.jti ?? '' }),
         'of a sibling (rule 7)': (row) => ({ gen: row.gen, jti: 'sibling' }),
         'of an older generation (rule 7)': (row) => ({ gen: row.gen - 1 }),
-        'of the successor within turnEvery (rule 4)': (row) => ({ gen: row.gen + 1 }),
+        'of a successor within turnEvery of its issue (rule 4)': (row) => ({
+          gen: row.gen + 1,
+          issuedAt: row.promotedAt,
+        }),
       }
       for (const [what, change] of Object.entries(refusals)) {
         it(`refuses a token ${what}, and changes nothing`, async () => {
@@ -212,10 +215,11 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         assert.equal(outcome.row?.gen, 1)
       })
 
-      it('takes the successor once turnEvery has passed, or at once when it is 0 (rule 5)', async () => {
+      it('takes a successor once turnEvery has passed since its issue, or at once when it is 0 (rule 5)', async () => {
         const row = await startSession()
+        const issuedAt = row.createdAt
         const promote = async (gen: number, turnEvery: number) =>
-          (await store.sessions.promote(promotionOf(row, { gen, jti: `jti-${gen}`, turnEvery }))).promoted
+          (await store.sessions.promote(promotionOf(row, { gen, jti: `jti-${gen}`, issuedAt, turnEvery }))).promoted
         assert.equal(await promote(1, TURN_EVERY), true)
         await opened.advance(TURN_EVERY - 1000)
         assert.equal(await promote(2, TURN_EVERY), false)
@@ -627,7 +631,8 @@ export function newSession(change: Partial<NewSession> = {}): NewSession {
 export function promotionOf(row: SessionRow, change: Partial<Promotion> = {}): Promotion {
   const { sid, subject, keyHash, gen, delivery, device } = row
   const arrivedIn = delivery === 'body' ? 'body' : 'cookie'
-  return { sid, subject, keyHash, arrivedIn, gen: gen + 1, jti: 'jti', turnEvery: TURN_EVERY, device, ...change }
+  const token = { sid, subject, keyHash, arrivedIn, gen: gen + 1, jti: 'jti', issuedAt: 0 } as const
+  return { ...token, turnEvery: TURN_EVERY, device, ...change }
 }
 
 export function newAccount(change: Partial<NewAccount> = {}): NewAccount {

@@ -42,6 +42,8 @@ export interface Promotion {
   readonly arrivedIn: 'cookie' | 'body'
   readonly gen: number
   readonly jti: string
+  /** Milliseconds since 1970, from its `iat`. */
+  readonly issuedAt: number
   /** Milliseconds; the protocol's H. */
   readonly turnEvery: number
   readonly device: Device
@@ -90,6 +92,12 @@ export interface SessionStore {
   revokeAll(subject: string, reason: RevokedReason): Promise<readonly SessionRow[]>
 
   /**
+   * Revokes, for `session_limit`, the subject's live sessions beyond the `keep` last used ones, and returns them. Durable.
+   * Two at once may revoke the same sessions; each is returned to one of them.
+   */
+  trim(subject: string, keep: number): Promise<readonly SessionRow[]>
+
+  /**
    * Deletes at most `limit` sessions that ended (revoked or past their absolute limit) more than `keep` milliseconds
    * ago, and returns how many. Cheap.
    */
@@ -132,6 +140,30 @@ export interface AccountStore {
     credentialVersion: number,
     passwordHash: string,
   ): Promise<{ readonly credentialVersion: number; readonly ended: readonly SessionRow[] } | null>
+  /**
+   * Stores the same password hashed anew: replaces `from` by `to` while it is still the hash, and leaves the credential
+   * version and the sessions alone. Durable. False when the hash was another.
+   */
+  rehash(id: string, from: string, to: string): Promise<boolean>
+  /**
+   * Keeps the digest of a reset token for `lifetime` milliseconds, in place of any earlier one of the account. Durable.
+   * Returns when it expires; null when there is no such account, or it is disabled.
+   */
+  createReset(id: string, digest: string, lifetime: number): Promise<number | null>
+  /** The account of a reset that has not expired. */
+  findReset(digest: string): Promise<Account | null>
+  /**
+   * Uses a reset: forgets it, replaces the password hash, raises the credential version and ends all of the account's
+   * sessions, in one atomic step. Durable. Of two at once, one wins; null when there is no such reset (any more).
+   */
+  redeemReset(digest: string, passwordHash: string): Promise<readonly SessionRow[] | null>
+  /**
+   * Disables an account, which ends its sessions and lets none start, or enables it again, in one atomic step. Durable.
+   * Returns the ended sessions; null when there is no such account.
+   */
+  setDisabled(id: string, isDisabled: boolean): Promise<readonly SessionRow[] | null>
+  /** Accounts by `id`, at most `limit` of them, after the given one. */
+  list(after: string, limit: number): Promise<readonly Account[]>
   /**
    * Deletes the account and ends its sessions in one atomic step, forgetting their devices. Durable. The ended rows stay
    * for as long as their access tokens could live. Returns the ended sessions; null when there is no such account.

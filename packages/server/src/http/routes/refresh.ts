@@ -16,7 +16,7 @@ export function refreshRoute({ cookies, limits, sessions, accounts }: Services):
     tag: 'Signing in',
     summary: 'Exchange the refresh token for an access token',
     description:
-      'The refresh token turns itself over. Within `turnEvery` of its last turn it is held instead: an access token, no `Set-Cookie`, and in `body` delivery the same refresh token back. A refusal never deletes the cookie.',
+      'The refresh token turns itself over. For `turnEvery` after its issue it is held instead: an access token, no `Set-Cookie`, and in `body` delivery the same refresh token back. A refusal never deletes the cookie.',
     body,
     success: { status: 200, description: 'A new access token', schema: tokenSchema },
     errors: [

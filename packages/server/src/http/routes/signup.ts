@@ -29,7 +29,7 @@ export function signupRoute(services: Services, accounts: Accounts): Route {
       'An e-mail address or a username, or both. Other fields are kept if the profile schema knows them, else ignored.',
     body: credentials.and(profileSchema),
     success: { status: 201, description: 'Signed in', schema: tokenSchema },
-    errors: [...SIGN_IN_ERRORS, 'account_exists', 'csrf_rejected'],
+    errors: [...SIGN_IN_ERRORS, 'password_too_common', 'account_exists', 'csrf_rejected'],
     async handle({ body, request, cookies: carried, userAgent, address }) {
       const { email, username, password, delivery, ...profile } = body
       assertTrustedOrigin(request.headers, trustedOrigins, delivery !== 'body')

@@ -48,6 +48,8 @@ export class SqliteAccounts implements AccountStore {
     return this.#writer.run('durable', () => {
       const { changes } = this.#statements.changePassword.run(passwordHash, id, credentialVersion)
       if (changes === 0) return null
+      // A link that was made for the password before is no good for the new one.
+      this.#statements.deleteReset.run(id)
       return {
         credentialVersion: credentialVersion + 1,
         ended: this.#sessions.revokeAllNow(id, 'password_changed'),
@@ -55,9 +57,47 @@ export class SqliteAccounts implements AccountStore {
     })
   }
 
+  rehash(id: string, from: string, to: string): Promise<boolean> {
+    return this.#writer.run('durable', () => this.#statements.rehash.run(to, id, from).changes === 1)
+  }
+
+  createReset(id: string, digest: string, lifetime: number): Promise<number | null> {
+    return this.#writer.run('durable', () => {
+      const expiresAt = this.#now() + lifetime
+      return this.#statements.createReset.run(digest, expiresAt, id).changes === 1 ? expiresAt : null
+    })
+  }
+
+  findReset(digest: string): Promise<Account | null> {
+    return reading(() => toAccountOrNull(this.#statements.findReset.get(digest, this.#now())))
+  }
+
+  redeemReset(digest: string, passwordHash: string): Promise<readonly SessionRow[] | null> {
+    return this.#writer.run('durable', () => {
+      const reset = this.#statements.takeReset.get(digest, this.#now())
+      if (reset === undefined) return null
+      const id = text(reset, 'account_id')
+      this.#statements.setPassword.run(passwordHash, id)
+      return this.#sessions.revokeAllNow(id, 'password_changed')
+    })
+  }
+
+  setDisabled(id: string, isDisabled: boolean): Promise<readonly SessionRow[] | null> {
+    return this.#writer.run('durable', () => {
+      const { changes } = this.#statements.setDisabled.run(isDisabled ? this.#now() : null, id)
+      if (changes === 0) return null
+      return isDisabled ? this.#sessions.revokeAllNow(id, 'account_disabled') : []
+    })
+  }
+
+  list(after: string, limit: number): Promise<readonly Account[]> {
+    return reading(() => this.#statements.list.all(after, limit).map(toAccount))
+  }
+
   delete(id: string): Promise<readonly SessionRow[] | null> {
     return this.#writer.run('durable', () => {
       if (this.#statements.delete.run(id).changes === 0) return null
+      this.#statements.deleteReset.run(id)
       const ended = this.#sessions.revokeAllNow(id, 'account_deleted')
       this.#sessions.forgetDevicesNow(id)
       return ended
@@ -76,6 +116,22 @@ function prepare(db: DatabaseSync) {
     changePassword: db.prepare(`
       UPDATE accounts SET password_hash = ?, credential_version = credential_version + 1
       WHERE id = ? AND credential_version = ?`),
+    rehash: db.prepare('UPDATE accounts SET password_hash = ? WHERE id = ? AND password_hash = ?'),
+    createReset: db.prepare(`
+      INSERT OR REPLACE INTO password_resets (digest, account_id, expires_at)
+      SELECT ?, id, ? FROM accounts WHERE id = ? AND disabled_at IS NULL`),
+    findReset: db.prepare(`
+      SELECT accounts.* FROM accounts JOIN password_resets ON account_id = id
+      WHERE digest = ? AND expires_at > ? AND disabled_at IS NULL`),
+    takeReset: db.prepare(`
+      DELETE FROM password_resets WHERE digest = ? AND expires_at > ?
+        AND account_id IN (SELECT id FROM accounts WHERE disabled_at IS NULL)
+      RETURNING account_id`),
+    setPassword: db.prepare(`
+      UPDATE accounts SET password_hash = ?, credential_version = credential_version + 1 WHERE id = ?`),
+    setDisabled: db.prepare('UPDATE accounts SET disabled_at = ? WHERE id = ?'),
+    list: db.prepare('SELECT * FROM accounts WHERE id > ? ORDER BY id LIMIT ?'),
+    deleteReset: db.prepare('DELETE FROM password_resets WHERE account_id = ?'),
     delete: db.prepare('DELETE FROM accounts WHERE id = ?'),
   }
 }

@@ -83,6 +83,15 @@ export class SqliteSessions implements SessionStore {
     this.#statements.forgetDevices.run(subject)
   }
 
+  async trim(subject: string, keep: number): Promise<readonly SessionRow[]> {
+    const isOver = await reading(() => this.#statements.over.get(subject, this.#now(), keep) !== undefined)
+    if (!isOver) return []
+    return this.#writer.run('durable', () => {
+      const now = this.#now()
+      return this.#statements.trim.all(now, 'session_limit', subject, now, keep).map(toRow)
+    })
+  }
+
   purge(keep: number, limit: number): Promise<number> {
     return this.#writer.run('cheap', () => {
       const before = this.#now() - keep
@@ -96,6 +105,11 @@ export class SqliteSessions implements SessionStore {
     return columns === undefined ? null : toRow(columns)
   }
 }
+
+/** A subject's live sessions but the last used ones. */
+const BEYOND = `
+  FROM sessions WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?
+  ORDER BY promoted_at DESC, created_at DESC LIMIT -1 OFFSET ?`
 
 function prepare(db: DatabaseSync) {
   return {
@@ -115,6 +129,9 @@ function prepare(db: DatabaseSync) {
       UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE sid = ? AND revoked_at IS NULL RETURNING *`),
     revokeAll: db.prepare(`
       UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE subject = ? AND revoked_at IS NULL RETURNING *`),
+    over: db.prepare(`SELECT sid ${BEYOND}`),
+    trim: db.prepare(`
+      UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE sid IN (SELECT sid ${BEYOND}) RETURNING *`),
     forgetDevices: db.prepare('UPDATE sessions SET user_agent = NULL WHERE subject = ?'),
     // Two lookups by index; an OR would scan the table.
     purge: db.prepare(`
