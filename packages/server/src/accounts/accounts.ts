@@ -100,6 +100,12 @@ export class Accounts {
     return toUser(await this.#require(id))
   }
 
+  /** Null for a subject that is no account: an application may start sessions for its own. */
+  async findIfAny(id: string): Promise<User | null> {
+    const account = await this.#store.findById(id)
+    return account === null ? null : toUser(account)
+  }
+
   /** Throws `invalid_credentials` unless the password is the account's. */
   async checkPassword(id: string, password: string): Promise<void> {
     await this.#authenticate(id, password)

@@ -27,7 +27,7 @@ export function errorsOf(route: Route): readonly ErrorCode[] {
   return [
     ...route.errors,
     ...(route.isProtected ? PROTECTED_ERRORS : []),
-    ...(route.body === undefined ? [] : BODY_ERRORS),
+    ...(route.body === undefined || route.isBodyOptional ? [] : BODY_ERRORS),
     ...COMMON_ERRORS,
   ]
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@latchkey/protocol/errors'
+import { type ErrorCode, LatchkeyError } from '@latchkey/protocol/errors'
 import type { z } from 'zod'
 import type { Auth, Authenticator } from './authenticate.ts'
 import { readBody } from './body.ts'
@@ -33,6 +33,8 @@ export interface RouteDescription {
 
 export interface Route extends RouteDescription {
   readonly isProtected: boolean
+  /** Whatever is wrong with the body, the route goes on without it. */
+  readonly isBodyOptional: boolean
   /** undefined: a body is not read. */
   readonly body: z.ZodType | undefined
   readonly run: (exchange: Exchange) => Promise<Reply>
@@ -43,17 +45,19 @@ type EmptyBody = z.ZodObject<Record<never, never>>
 
 interface Definition<Body extends z.ZodType, Given> extends RouteDescription {
   readonly body?: Body
+  readonly isBodyOptional?: true
   readonly handle: (exchange: Exchange & Given & { readonly body: z.output<Body> }) => Promise<Reply>
 }
 
 /** A route for everybody. */
 export function publicRoute<Body extends z.ZodType = EmptyBody>(definition: Definition<Body, object>): Route {
-  const { body, handle, ...description } = definition
+  const { body, isBodyOptional = false, handle, ...description } = definition
   return {
     ...description,
     isProtected: false,
     body,
-    run: async (exchange) => handle({ ...exchange, body: await parseBody(exchange.request, body) }),
+    isBodyOptional,
+    run: async (exchange) => handle({ ...exchange, body: await parseBody(exchange.request, body, isBodyOptional) }),
   }
 }
 
@@ -62,19 +66,30 @@ export function protectedRoute<Body extends z.ZodType = EmptyBody>(
   authenticator: Authenticator,
   definition: Definition<Body, { readonly auth: Auth }>,
 ): Route {
-  const { body, handle, ...description } = definition
+  const { body, isBodyOptional = false, handle, ...description } = definition
   return {
     ...description,
     isProtected: true,
     body,
+    isBodyOptional,
     run: async (exchange) => {
       const auth = await authenticator.authenticate(exchange.request)
-      return handle({ ...exchange, auth, body: await parseBody(exchange.request, body) })
+      return handle({ ...exchange, auth, body: await parseBody(exchange.request, body, isBodyOptional) })
     },
   }
 }
 
 /** A route that declares no body ignores one. */
-async function parseBody<Body extends z.ZodType>(request: Request, schema: Body | undefined): Promise<z.output<Body>> {
-  return schema === undefined ? ({} as z.output<Body>) : readBody(request, schema)
+async function parseBody<Body extends z.ZodType>(
+  request: Request,
+  schema: Body | undefined,
+  isOptional: boolean,
+): Promise<z.output<Body>> {
+  if (schema === undefined) return {} as z.output<Body>
+  try {
+    return await readBody(request, schema)
+  } catch (error) {
+    if (isOptional && error instanceof LatchkeyError) return schema.parse({})
+    throw error
+  }
 }

@@ -11,7 +11,7 @@ import { endSessionRoute, listSessionsRoute } from './routes/sessions.ts'
 import { signupRoute } from './routes/signup.ts'
 import { jwksRoute, metadataRoute } from './routes/well-known.ts'
 
-/** Every route there is: the router, `Allow`, the OpenAPI document and docs/api.md all come from this list. */
+/** Every route there is: the router, `Allow`, and, but for the documents about them, the OpenAPI document and docs/api.md. */
 export function createRoutes(services: Services): readonly Route[] {
   const { accounts } = services
   const routes = [

@@ -1,11 +1,7 @@
-import { LatchkeyError } from '@latchkey/protocol/errors'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { readBearer } from '../authenticate.ts'
-import { readBody } from '../body.ts'
 import { publicRoute, type Route } from '../route.ts'
-
-const body = z.object({ refresh_token: z.string().optional() })
 
 export function logoutRoute({ cookies, sessions, accessTokens }: Services): Route {
   return publicRoute({
@@ -16,11 +12,12 @@ export function logoutRoute({ cookies, sessions, accessTokens }: Services): Rout
     summary: 'Sign out',
     description:
       'Ends the session of the cookie, of the body’s refresh token, or of the bearer token, expired ones included, and clears the cookies. With none of them, or with garbage, there is nothing to end.',
+    body: z.object({ refresh_token: z.string().optional().meta({ description: 'Only in `body` delivery.' }) }),
+    isBodyOptional: true,
     success: { status: 204, description: 'Signed out' },
     errors: ['csrf_rejected'],
-    async handle({ request, cookies: carried }) {
-      const inBody = await refreshTokenInBody(request)
-      for (const token of [carried.refreshToken, inBody]) {
+    async handle({ request, body, cookies: carried }) {
+      for (const token of [carried.refreshToken, body.refresh_token]) {
         if (token) await sessions.revokeByToken(token, 'signed_out')
       }
       const sid = await accessTokens.sessionOf(bearerOrNothing(request) ?? carried.accessToken)
@@ -28,16 +25,6 @@ export function logoutRoute({ cookies, sessions, accessTokens }: Services): Rout
       return { status: 204, cookies: cookies.clear() }
     },
   })
-}
-
-/** Whatever else the body may be, it is no reason not to sign out. */
-async function refreshTokenInBody(request: Request): Promise<string | undefined> {
-  try {
-    return (await readBody(request, body)).refresh_token
-  } catch (error) {
-    if (error instanceof LatchkeyError) return undefined
-    throw error
-  }
 }
 
 function bearerOrNothing(request: Request): string | undefined {

@@ -35,8 +35,8 @@ export function refreshRoute({ cookies, limits, sessions, accounts }: Services):
       const arrivedIn = inBody === undefined ? 'cookie' : 'body'
       const tokens = await sessions.refresh(presented, { arrivedIn, userAgent })
       const { subject } = tokens.session
-      const user = accounts === undefined ? { id: subject } : toPublicUser(await accounts.find(subject))
-      return tokenReply(cookies, 200, tokens, user, presented)
+      const user = await accounts?.findIfAny(subject)
+      return tokenReply(cookies, 200, tokens, user ? toPublicUser(user) : { id: subject }, presented)
     },
   })
 }
