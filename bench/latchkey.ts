@@ -1,44 +1,43 @@
 /** Latchkey's standalone server as `latchkey serve` puts it together, on a file of its own. Argument: `turnEvery`. */
 import { createServer as createPlaceholder } from 'node:net'
 import { join } from 'node:path'
-import { createLatchkey, type Latchkey } from 'latchkey'
-import { pino } from 'pino'
-import { createStandaloneServer } from '../packages/server/src/cli/serve.ts'
-import { SEVERITY } from '../packages/server/src/events.ts'
+import type { Latchkey } from 'latchkey'
+import { assembleStandalone } from '../packages/server/src/cli/serve.ts'
+import { readSettings } from '../packages/server/src/config/read-settings.ts'
+import { createLogger } from '../packages/server/src/observability/logs.ts'
 import { SESSIONS } from './protocol.ts'
 import { announce, listen, temporaryFolder } from './server-process.ts'
 
 const [turnEvery = '0s'] = process.argv.slice(2)
 const port = await findFreePort()
-const log = pino({ level: 'info' })
-const latchkey = await createLatchkey({
-  issuer: `http://localhost:${port}/auth`,
-  store: `sqlite:${join(temporaryFolder(), 'latchkey.db')}`,
-  turnEvery,
-  // One address sends all the load.
-  rateLimits: 'off',
-  onEvent: (event) => log[SEVERITY[event.type]](event, event.type),
+const settings = readSettings({
+  options: {
+    issuer: `http://localhost:${port}/auth`,
+    store: `sqlite:${join(temporaryFolder(), 'latchkey.db')}`,
+    turnEvery,
+    // One address sends all the load.
+    rateLimits: 'off',
+  },
 })
+const logger = createLogger(settings.logLevel)
+const { latchkey, server } = await assembleStandalone(settings, logger)
 const tokens = await startSessions(latchkey)
-const server = createStandaloneServer(latchkey)
 await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
 
 announce({ port, cookieName: latchkey.cookies.refreshName, tokens })
 
-/** Many sessions of a few people: it is the sessions that turn, and hashing thousands of passwords takes a minute. */
+/** One session a person. Nobody signs in by a password here, so nobody has one. */
 async function startSessions({ accounts, sessions }: Latchkey): Promise<string[]> {
-  log.level = 'warn'
+  logger.level = 'warn'
   if (accounts === undefined) throw new Error('the standalone server has accounts')
-  const people = 16
-  const subjects: string[] = []
-  for (let number = 10; number < 10 + people; number++) {
-    const person = { email: `user${number}@bench.example`, password: 'correct horse battery staple', profile: {} }
-    subjects.push((await accounts.signup(person)).user.id)
-  }
-  const perPerson = Array.from({ length: SESSIONS / people })
-  const started = subjects.flatMap((subject) => perPerson.map(() => sessions.start({ subject, amr: ['pwd'] })))
+  const people = Array.from({ length: SESSIONS }, (_, number) =>
+    accounts.add({ email: `user${number}@bench.example`, username: null, passwordHash: '', profile: {} }),
+  )
+  const started = (await Promise.all(people)).map((account) =>
+    sessions.start({ subject: account?.id ?? '', amr: ['pwd'] }),
+  )
   const tokens = (await Promise.all(started)).map(({ refreshToken }) => refreshToken)
-  log.level = 'info'
+  logger.level = settings.logLevel
   return tokens
 }
 

@@ -90,8 +90,7 @@ export const RULES: readonly Rule[] = [
   { decision: 'expired', holds: (row, _token, now) => now >= row.expiresAt },
   {
     decision: 'hold',
-    holds: (row, token, now, turnEvery) =>
-      token.gen > row.gen && token.gen > 1 && Math.max(0, now - token.issuedAt) < turnEvery,
+    holds: (row, token, now, turnEvery) => token.gen > row.gen && isYoung(token, now, turnEvery),
   },
   { decision: 'turn', holds: (row, token) => token.gen > row.gen },
   { decision: 'replay', holds: (row, token) => token.gen === row.gen && token.jti === row.jti },
@@ -118,6 +117,15 @@ export function decide(
   if (row === null) return 'invalid'
   for (const rule of rules) if (rule.holds(row, token, now, turnEvery)) return rule.decision
   return 'reuse'
+}
+
+/** Whether a token is too young to turn; a session's first never is. A clock that went back counts as no time at all. */
+export function isYoung(
+  { gen, issuedAt }: Pick<PresentedToken, 'gen' | 'issuedAt'>,
+  now: number,
+  turnEvery: number,
+): boolean {
+  return gen > 1 && Math.max(0, now - issuedAt) < turnEvery
 }
 
 /** Milliseconds since the row's last promotion; a clock that went back counts as no time at all. */

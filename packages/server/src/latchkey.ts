@@ -6,15 +6,19 @@ import { Passwords, type PasswordsOptions } from './accounts/passwords.ts'
 import { defaultProfile, type ProfileSchema, RESERVED_PROFILE_FIELDS } from './accounts/schemas.ts'
 import { ConfigurationError, readSettings } from './config/read-settings.ts'
 import { SETTINGS, type SettingInput, type SettingName, type Settings } from './config/settings.ts'
-import type { EventListener, LatchkeyEvent } from './events.ts'
+import type { EventListener } from './events.ts'
 import { type Connection, createApp } from './http/app.ts'
 import { type Auth, type AuthenticateOptions, Authenticator } from './http/authenticate.ts'
 import { Cookies } from './http/cookies.ts'
 import { type NodeHandler, nodeGuard, nodeHandler } from './http/node.ts'
 import { problemReply, toLatchkeyError, toResponse } from './http/reply.ts'
-import { KEY_RELOAD_INTERVAL, KeyRing } from './keys/key-ring.ts'
+import { KEY_RELOAD_INTERVAL, KeyRing, ROTATE_KEYS_EVERY } from './keys/key-ring.ts'
 import { type DerivedKeys, deriveKeys, secretFromFile } from './keys/secret.ts'
 import { Limits } from './limits/limits.ts'
+import { describeFault } from './observability/describe-fault.ts'
+import type { Meter, RequestListener } from './observability/meter.ts'
+import { observeRequests } from './observability/observe-requests.ts'
+import { observeStore } from './observability/observe-store.ts'
 import { randomId } from './random-id.ts'
 import { AccessTokens, type ClaimsCallback } from './sessions/access-tokens.ts'
 import { Sessions } from './sessions/sessions.ts'
@@ -22,7 +26,7 @@ import { openStore } from './stores/open-store.ts'
 import { SqliteStore } from './stores/sqlite/sqlite-store.ts'
 import type { Store } from './stores/store.ts'
 
-type EmbeddedSetting = Exclude<SettingName, 'port' | 'logLevel' | 'store'>
+type EmbeddedSetting = Exclude<SettingName, 'port' | 'logLevel' | 'metricsToken' | 'store'>
 
 /** Options win over the environment (`LATCHKEY_…`); docs/configuration.md lists all settings with their defaults. */
 export interface LatchkeyOptions extends Partial<Record<EmbeddedSetting, SettingInput | undefined>> {
@@ -38,8 +42,15 @@ export interface LatchkeyOptions extends Partial<Record<EmbeddedSetting, Setting
   readonly claims?: ClaimsCallback | undefined
   /** Told of everything that happens to a session. What it throws changes nothing. */
   readonly onEvent?: EventListener | undefined
-  /** Told of faults on our side: a store that is away, a bug. Written to standard error unless given. */
+  /**
+   * Told of faults on our side: a store that is away, a bug. Described on standard error unless given. A fault may hold
+   * what it was about, in `cause` above all: think before it is logged whole.
+   */
   readonly onFault?: ((fault: unknown) => void) | undefined
+  /** Told of every answered request. What it throws changes nothing. */
+  readonly onRequest?: RequestListener | undefined
+  /** `createMetrics()` of `latchkey/metrics`. */
+  readonly metrics?: Meter | undefined
   /** How many passwords are hashed at once, and how many may wait. */
   readonly hashing?: PasswordsOptions | undefined
   /** The clock, in milliseconds since 1970; for tests. The store has its own. */
@@ -73,7 +84,6 @@ export interface Latchkey {
   readonly close: () => Promise<void>
 }
 
-const ROTATE_KEYS_EVERY = 30 * 86_400_000
 const PURGE_BATCH = 500
 
 /**
@@ -92,21 +102,23 @@ export async function createLatchkey(options: LatchkeyOptions = {}): Promise<Lat
 
 /** Puts the parts together, with settings already read. */
 export async function assemble(settings: Settings, options: LatchkeyOptions = {}): Promise<Latchkey> {
-  const { accounts: accountsOption = true, now = Date.now, onEvent, claims } = options
+  const { accounts: accountsOption = true, now = Date.now, claims, metrics } = options
   const issuer = settings.issuer ?? defaultIssuer(settings.port)
   const audience = settings.audience ?? new URL(issuer).origin
-  const report = options.onFault ?? ((fault) => console.error(fault))
-  const emit = toEmitter(onEvent, report)
+  const report = options.onFault ?? ((fault) => console.error('latchkey', describeFault(fault)))
+  const emit = toEmitter([metrics?.event, options.onEvent], report)
 
-  const store = typeof options.store === 'object' ? options.store : openStore(settings.store)
+  const given = typeof options.store === 'object' ? options.store : openStore(settings.store)
+  const store = observeStore(given, metrics?.storeFailed)
   try {
-    const derived = deriveSecrets(settings, store)
+    const derived = deriveSecrets(settings, given)
     const keys = await KeyRing.open(store.keys, {
       alg: settings.alg,
       rotateEvery: ROTATE_KEYS_EVERY,
       accessTtl: settings.accessTtl,
       sealing: derived.map(({ sealing }) => sealing),
       onFault: report,
+      emit,
     })
     const accessTokens = new AccessTokens({
       issuer,
@@ -131,10 +143,11 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
     })
     const limits = new Limits(settings.rateLimits, emit)
     const profileSchema = profileSchemaOf(accountsOption)
+    const passwords = new Passwords(options.hashing, metrics?.passwordHashed)
     const accounts = accountsOption
       ? new Accounts(store.accounts, {
           sessions,
-          passwords: new Passwords(options.hashing),
+          passwords,
           policy: new PasswordPolicy(settings.passwordMin, issuer),
           limits,
           emit,
@@ -161,6 +174,8 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       report,
       now,
     })
+    const fetch = observeRequests(app.fetch, [metrics?.request, options.onRequest].filter(isGiven), report)
+    metrics?.watch({ passwordsWaiting: () => passwords.waiting, signingKeyAge: () => activeKeyAge(keys, now()) })
     const upkeep = setInterval(() => {
       keepUp(keys, store, settings.accessTtl).catch(report)
     }, KEY_RELOAD_INTERVAL)
@@ -169,8 +184,8 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
     return {
       settings,
       issuer,
-      node: nodeHandler(app.fetch),
-      fetch: (request, connection) => app.fetch(request, connection),
+      node: nodeHandler(fetch, new URL(issuer).pathname.replace(/\/$/, '')),
+      fetch: (request, connection) => fetch(request, connection),
       protect: (guard = {}) => nodeGuard(authenticator, guard, typeBase, report),
       authenticate: (request, guard) => authenticator.authenticate(request, guard),
       toResponse: (error) => toResponse(problemReply(toLatchkeyError(error, report), typeBase)),
@@ -216,7 +231,8 @@ function profileSchemaOf(accounts: boolean | { readonly profile?: ProfileSchema 
   const schema = (typeof accounts === 'object' ? accounts.profile : undefined) ?? defaultProfile
   const reserved = RESERVED_PROFILE_FIELDS.find((field) => field in schema.shape)
   if (reserved !== undefined) throw new ConfigurationError(`accounts.profile must not define ${reserved}`)
-  return schema
+  // What the schema does not name is not kept, even if it would let it pass.
+  return schema.strip()
 }
 
 function defaultIssuer(port: number): string {
@@ -228,16 +244,39 @@ function defaultIssuer(port: number): string {
   return `http://localhost:${port}/auth`
 }
 
-function toEmitter(listener: EventListener | undefined, report: (fault: unknown) => void): EventListener {
-  if (listener === undefined) return () => {}
-  const call = async (event: LatchkeyEvent) => listener(event)
+function toEmitter(listeners: readonly (EventListener | undefined)[], report: (fault: unknown) => void): EventListener {
+  const given = listeners.filter(isGiven)
   return (event) => {
-    call(event).catch(report)
+    for (const listener of given) {
+      try {
+        const answer = listener(event)
+        if (answer !== undefined) Promise.resolve(answer).catch(report)
+      } catch (fault) {
+        report(fault)
+      }
+    }
   }
+}
+
+function isGiven<Value>(value: Value | undefined): value is Value {
+  return value !== undefined
+}
+
+/** In seconds. */
+function activeKeyAge({ keys }: KeyRing, now: number): number | undefined {
+  const active = keys.find(({ state }) => state === 'active')
+  return active && (now - active.since) / 1000
 }
 
 function toSettingInputs(options: LatchkeyOptions): Partial<Record<SettingName, SettingInput | undefined>> {
   const { store: _store, accounts: _accounts, claims: _claims, onEvent: _onEvent, ...rest } = options
-  const { onFault: _onFault, hashing: _hashing, now: _now, ...settings } = rest
+  const {
+    onFault: _onFault,
+    onRequest: _onRequest,
+    metrics: _metrics,
+    hashing: _hashing,
+    now: _now,
+    ...settings
+  } = rest
   return settings
 }

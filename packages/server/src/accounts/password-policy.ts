@@ -5,8 +5,8 @@ import { LatchkeyError } from '@latchkey/protocol/errors'
 /** Longer passwords are refused, so that nobody can make the server hash a megabyte. Counted in code points. */
 export const MAX_PASSWORD_LENGTH = 256
 
-/** Shorter words are left out of account: too much contains them. */
-const MIN_CONTEXT_WORD = 4
+/** Shorter ones are no words: the `com` of an address is, its `a` is not. */
+const MIN_CONTEXT_WORD = 3
 
 const BLOCKLIST = join(import.meta.dirname, '../../blocklist')
 
@@ -44,7 +44,7 @@ export class PasswordPolicy {
     }
     const folded = password.normalize('NFC').toLowerCase()
     const words = [...this.#serviceWords, ...wordsOf(email ?? ''), ...wordsOf(username ?? ''), 'latchkey', 'password']
-    if (this.#common.has(folded) || words.some((word) => isMadeOf(folded, word))) {
+    if (this.#common.has(folded) || isMadeOf(folded, words)) {
       throw new LatchkeyError('password_too_common', {
         errors: [{ pointer, detail: 'is among the first that everybody tries' }],
       })
@@ -65,7 +65,9 @@ function wordsOf(text: string): readonly string[] {
   return [text, ...text.split(/[^\p{L}\p{N}]+/u)].filter((word) => word.length >= MIN_CONTEXT_WORD)
 }
 
-/** The word alone or over and over, with nothing else but digits and signs. A word within a passphrase is no fault. */
-function isMadeOf(password: string, word: string): boolean {
-  return password.includes(word) && !/\p{L}/u.test(password.replaceAll(word, ''))
+/** One or several of the words, over and over, with nothing else but digits and signs. Any other letter makes it fair. */
+function isMadeOf(password: string, words: readonly string[]): boolean {
+  const longestFirst = words.toSorted((one, other) => other.length - one.length)
+  const rest = longestFirst.reduce((text, word) => text.replaceAll(word, ''), password)
+  return rest !== password && !/\p{L}/u.test(rest)
 }

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import pLimit from 'p-limit'
+import { inSpan } from '../observability/spans.ts'
 import { hashPassword, verifyPassword } from './password-hashes.ts'
 
 /** How many passwords may wait for their turn before the server says it is busy: some three seconds' worth a core. */
@@ -21,11 +22,22 @@ export class Passwords {
   readonly #limit: ReturnType<typeof pLimit>
   readonly #capacity: number
   readonly #dummy: Promise<string>
+  readonly #onHashed: ((milliseconds: number) => void) | undefined
 
-  constructor({ concurrency = availableParallelism(), queue = concurrency * QUEUE_PER_CORE }: PasswordsOptions = {}) {
+  /** `onHashed` is told how long each took, without its time in the queue. */
+  constructor(
+    { concurrency = availableParallelism(), queue = concurrency * QUEUE_PER_CORE }: PasswordsOptions = {},
+    onHashed?: (milliseconds: number) => void,
+  ) {
     this.#limit = pLimit(concurrency)
     this.#capacity = concurrency + queue
     this.#dummy = hashPassword(crypto.randomUUID())
+    this.#onHashed = onHashed
+  }
+
+  /** How many wait for their turn. */
+  get waiting(): number {
+    return this.#limit.pendingCount
   }
 
   /** A PHC string with its parameters and salt. @throws LatchkeyError `server_busy` */
@@ -51,6 +63,15 @@ export class Passwords {
   async #admit<Result>(work: () => Promise<Result>): Promise<Result> {
     const { activeCount, pendingCount } = this.#limit
     if (activeCount + pendingCount >= this.#capacity) throw new LatchkeyError('server_busy', { retryAfter: 2 })
-    return this.#limit(work)
+    return this.#limit(() => inSpan('latchkey.password_hash', () => this.#time(work)))
+  }
+
+  async #time<Result>(work: () => Promise<Result>): Promise<Result> {
+    const startedAt = performance.now()
+    try {
+      return await work()
+    } finally {
+      this.#onHashed?.(performance.now() - startedAt)
+    }
   }
 }

@@ -12,12 +12,17 @@ export const email = z
   .transform(canonical)
   .meta({ example: 'ada@example.com' })
 
-/** Letters and digits of any script, and `. _ -`: never an @, so that a name is not taken for an address. */
+/**
+ * Letters and digits of any script, and `. _ -`: never an @, so that a name is not taken for an address, and nothing that
+ * cannot be seen. Fullwidth and other compatible spellings are one with the usual (NFKC); letters of two scripts that
+ * look alike are not.
+ */
 export const username = z
   .string()
-  .trim()
-  .regex(/^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]{2,63}$/u, { error: 'must be 3 to 64 letters, digits, or . _ -' })
-  .transform(canonical)
+  .transform(canonicalUsername)
+  .refine((name) => USERNAME.test(name) && !/\p{Default_Ignorable_Code_Point}/u.test(name), {
+    error: 'must be 3 to 64 letters, digits, or . _ -',
+  })
   .meta({ example: 'ada' })
 
 /** A password to set. What makes it a good one is for `PasswordPolicy` to say; here it is only a text of fair length. */
@@ -42,6 +47,12 @@ export type ProfileSchema = z.ZodObject
 /** Names that a profile cannot have: they are the credential's, or the answer's. */
 export const RESERVED_PROFILE_FIELDS = ['id', 'email', 'username', 'password', 'delivery', 'createdAt'] as const
 
+const USERNAME = /^[\p{L}\p{N}][\p{L}\p{N}\p{M}._-]{2,63}$/u
+
+export function canonicalUsername(text: string): string {
+  return text.trim().normalize('NFKC').toLowerCase()
+}
+
 /** One account, one spelling. */
 export function canonical(text: string): string {
   return text.normalize('NFC').toLowerCase()
@@ -49,6 +60,5 @@ export function canonical(text: string): string {
 
 /** By what a person signs in: with an @ it is an address. */
 export function toLoginName(text: string): { email: string } | { username: string } {
-  const name = canonical(text.trim())
-  return name.includes('@') ? { email: name } : { username: name }
+  return text.includes('@') ? { email: canonical(text.trim()) } : { username: canonicalUsername(text) }
 }

@@ -1,35 +1,37 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { parseArgs } from 'node:util'
 import { getRequestListener } from '@hono/node-server'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import { Hono } from 'hono'
-import { type Logger, pino } from 'pino'
-import { ConfigurationError, readSettings } from '../config/read-settings.ts'
-import { flagOf, SETTINGS, type Setting, type Settings } from '../config/settings.ts'
-import { type LatchkeyEvent, SEVERITY } from '../events.ts'
+import { ConfigurationError } from '../config/read-settings.ts'
+import { isSettingName, SETTINGS, type Settings } from '../config/settings.ts'
+import type { Connection } from '../http/app.ts'
 import { connectionOf } from '../http/node.ts'
 import { toResponse } from '../http/reply.ts'
 import { assemble, type Latchkey } from '../latchkey.ts'
+import { createLogger, Log } from '../observability/logs.ts'
+import { createMetrics, type Metrics } from '../observability/metrics.ts'
+import { metricsAccess } from '../observability/metrics-access.ts'
+import { command } from './command.ts'
 
 /** How long a stopping server waits for requests under way. */
 const DRAIN_MS = 10_000
 
-export function serveHelp(): string {
-  const lines = Object.entries<Setting<unknown>>(SETTINGS).map(([name, { env, description, secret }]) => {
-    const flag = secret ? '' : `--${flagOf(name)}`
-    return `  ${flag.padEnd(18)} ${description} [${env}]`
-  })
-  return ['Usage: latchkey serve [options]', '', ...lines].join('\n')
-}
+export const serve = command({
+  name: 'serve',
+  summary: 'Runs the server.',
+  options: {},
+  settings: Object.keys(SETTINGS).filter(isSettingName),
+  run: async ({ settings }) => {
+    await runServer(settings)
+    return 0
+  },
+})
 
 /** Runs the server until it is told to stop. */
-export async function serve(args: readonly string[]): Promise<void> {
-  const settings = readSettings({ flags: parseFlags(args), env: process.env })
+async function runServer(settings: Settings): Promise<void> {
   const port = settings.port === 0 ? await findFreePort() : settings.port
-  const log = pino({ level: settings.logLevel, timestamp: pino.stdTimeFunctions.isoTime, base: null })
-  const latchkey = await assemble({ ...settings, port }, { onEvent: logEvents(log), onFault: logFaults(log) })
-  const server = createStandaloneServer(latchkey)
+  const { latchkey, server, log } = await assembleStandalone({ ...settings, port })
   try {
     await listen(server, port)
   } catch (error) {
@@ -40,43 +42,57 @@ export async function serve(args: readonly string[]): Promise<void> {
   stopOnSignal(server, latchkey, log)
 }
 
-const ROOT_PATHS: ReadonlySet<string | undefined> = new Set(['/', '/healthz', '/readyz'])
+/** A Latchkey that is logged and, where somebody may read them, counted, with the server for it. */
+export async function assembleStandalone(
+  settings: Settings,
+  logger = createLogger(settings.logLevel),
+): Promise<{ readonly latchkey: Latchkey; readonly server: Server; readonly log: Log }> {
+  const log = new Log(logger, settings.trustProxy)
+  const isReadable = settings.metricsToken !== undefined || process.env.NODE_ENV !== 'production'
+  const metrics = isReadable ? createMetrics() : undefined
+  const latchkey = await assemble(settings, {
+    onEvent: log.event,
+    onFault: log.fault,
+    ...(logger.isLevelEnabled('debug') && { onRequest: log.request }),
+    metrics,
+  })
+  return { latchkey, log, server: createStandaloneServer(latchkey, log, metrics) }
+}
+
+const ROOT_PATHS: ReadonlySet<string | undefined> = new Set(['/', '/healthz', '/readyz', '/metrics'])
 
 /** The routes below the base, and at the root what a supervisor asks for. Neither waits in the other's router. */
-export function createStandaloneServer(latchkey: Latchkey): Server {
-  const root = createRootApp(latchkey)
-  const atRoot = getRequestListener((request) => root.fetch(request))
+export function createStandaloneServer(latchkey: Latchkey, log?: Log, metrics?: Metrics): Server {
+  const root = createRootApp(latchkey, metrics)
+  const atRoot = getRequestListener((request, env) => root.fetch(request, connectionOf(env)))
   const belowBase = getRequestListener((request, env) => latchkey.fetch(request, connectionOf(env)))
   return createServer((request, response) => {
     const [path] = request.url?.split('?', 1) ?? []
     const listener = ROOT_PATHS.has(path) ? atRoot : belowBase
-    listener(request, response)
+    if (log === undefined) listener(request, response)
+    else log.during(request, () => listener(request, response))
   })
 }
 
-function createRootApp(latchkey: Latchkey): Hono {
-  const app = new Hono()
+function createRootApp(latchkey: Latchkey, metrics: Metrics | undefined): Hono<{ Bindings: Connection }> {
+  const app = new Hono<{ Bindings: Connection }>()
   app.get('/healthz', () => toResponse({ status: 200, json: { status: 'ok' } }))
   app.get('/readyz', async () => {
     await latchkey.ready()
     return toResponse({ status: 200, json: { status: 'ready' } })
   })
   app.get('/', () => toResponse({ status: 200, json: { issuer: latchkey.issuer, docs: `${latchkey.issuer}/docs` } }))
+  if (metrics !== undefined) {
+    app.get('/metrics', async ({ env }) => {
+      const access = metricsAccess(env.incoming, latchkey.settings.metricsToken)
+      if (access === 'hidden') throw new LatchkeyError('not_found')
+      if (access === 'refused') return toResponse({ status: 401, headers: { 'www-authenticate': 'Bearer' } })
+      return toResponse({ status: 200, text: await metrics.text(), headers: { 'content-type': metrics.contentType } })
+    })
+  }
   app.notFound(() => latchkey.toResponse(new LatchkeyError('not_found')))
   app.onError((error) => latchkey.toResponse(error))
   return app
-}
-
-function parseFlags(args: readonly string[]): Record<string, string> {
-  const options = Object.fromEntries(Object.keys(SETTINGS).map((name) => [flagOf(name), { type: 'string' }] as const))
-  try {
-    const { values } = parseArgs({ args: [...args], options, strict: true, allowPositionals: false })
-    return Object.fromEntries(
-      Object.entries(values).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
-    )
-  } catch (error) {
-    throw new ConfigurationError(`${error instanceof Error ? error.message : String(error)}; see latchkey serve --help`)
-  }
 }
 
 function listen(server: Server, port: number): Promise<void> {
@@ -102,21 +118,15 @@ function greet({ issuer }: Latchkey, { store }: Settings): void {
   console.error(`Latchkey is ready.\n  issuer  ${issuer}\n  API     ${issuer}/docs\n  store   ${store}`)
 }
 
-function logEvents(log: Logger): (event: LatchkeyEvent) => void {
-  return (event) => log[SEVERITY[event.type]](event, event.type)
-}
-
-function logFaults(log: Logger): (fault: unknown) => void {
-  return (fault) => log.error({ err: fault }, 'fault')
-}
-
-function stopOnSignal(server: Server, latchkey: Latchkey, log: Logger): void {
+function stopOnSignal(server: Server, latchkey: Latchkey, log: Log): void {
   const stop = (signal: string) => {
-    log.info({ signal }, 'stopping')
+    log.logger.info({ event: 'stopping', signal })
+    // Who is kept on is told not to ask again.
+    server.prependListener('request', (_request, response) => response.setHeader('connection', 'close'))
     const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
     server.close(() => {
       clearTimeout(force)
-      latchkey.close().catch(logFaults(log))
+      latchkey.close().catch(log.fault)
     })
     server.closeIdleConnections()
   }

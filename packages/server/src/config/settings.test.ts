@@ -42,6 +42,7 @@ const GOOD: Record<Exclude<SettingName, 'trustProxy'>, Readonly<Record<string, u
   maxSessions: { '1': 1, '100': 100, '10000': 10_000 },
   rateLimits: { on: true, off: false },
   logLevel: same('fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'),
+  metricsToken: same('a'.repeat(16), 'aZ09-._~+/=aZ09-', 'a'.repeat(256)),
 }
 
 const BAD_NUMBERS = ['', '-1', '1.5', '0x10', '1e2', ' 15', 'fifteen', '９']
@@ -111,6 +112,7 @@ const BAD: Record<SettingName, readonly string[]> = {
   maxSessions: [...BAD_NUMBERS, '0', '10001'],
   rateLimits: ['', 'true', 'false', 'yes', 'ON', '1', '__proto__', 'constructor', 'toString'],
   logLevel: ['', 'verbose', 'INFO', '__proto__'],
+  metricsToken: ['', 'a'.repeat(15), 'a'.repeat(257), 'aaaaaaaa aaaaaaaa', 'aaaaaaaaaaaaaaaa\n', 'aaaaaaaaaaaaaaaä'],
 }
 
 for (const [name, setting] of Object.entries<Setting<unknown>>(SETTINGS)) {

@@ -53,7 +53,7 @@ export const SETTINGS = {
       'a file `FILE.secret` (mode 0600) beside the SQLite file, made at the first start; none in production',
     allowed: 'one or more secrets separated by commas, each of 32 bytes or more, random and not a published example',
     description:
-      'The server secret. The first makes tokens, all are accepted, so that one can replace another. Make one with `openssl rand -base64 48`.',
+      'The server secret. The first makes tokens, all are accepted. To replace one, give every node `old,new`, then every node `new,old`, then `new` alone. Make one with `openssl rand -base64 48`.',
     secret: true,
     parse: parseSecrets,
   }),
@@ -147,11 +147,26 @@ export const SETTINGS = {
     standalone: true,
     parse: (text) => LOG_LEVELS.find((level) => level === text),
   }),
+  metricsToken: setting({
+    env: 'LATCHKEY_METRICS_TOKEN',
+    default: null,
+    defaultMeaning:
+      'without a token, this machine alone can read them; in production nobody can, and nothing is counted',
+    allowed: 'a random text of 16 to 256 letters, digits and `-._~+/=`',
+    description: 'Who may read `/metrics`: who sends it as `Authorization: Bearer TOKEN`.',
+    secret: true,
+    standalone: true,
+    parse: (text) => (/^[\w.~+/=-]{16,256}$/.test(text) ? text : undefined),
+  }),
 } as const
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 export type SettingName = keyof typeof SETTINGS
+
+export function isSettingName(name: string): name is SettingName {
+  return Object.hasOwn(SETTINGS, name)
+}
 
 type ValueOf<Name extends SettingName> = Exclude<ReturnType<(typeof SETTINGS)[Name]['parse']>, undefined>
 
@@ -206,12 +221,13 @@ function parseSecrets(text: string): readonly string[] | undefined {
 
 function parseIssuer(text: string): string | undefined {
   if (!URL.canParse(text)) return undefined
-  const { protocol, hostname, pathname, href, username, password } = new URL(text)
+  const { protocol, hostname, origin, pathname, username, password } = new URL(text)
   const isLocal = hostname === 'localhost' || hostname === '127.0.0.1' || hostname === '[::1]'
   const isSafe = protocol === 'https:' || (protocol === 'http:' && isLocal)
   const isBare = username === '' && password === ''
   // The spelling must be the URL's own: verifiers compare issuers as text (RFC 8414 §3.3).
-  const isPlain = href === (pathname === '/' ? `${text}/` : text) && !/[?#%]|\/$|\/\//.test(text.replace('://', ''))
+  const path = pathname === '/' ? '' : pathname
+  const isPlain = text === `${origin}${path}` && /^(?:\/[\w.~-]+)*$/.test(path)
   return isSafe && isPlain && isBare && text.length <= MAX_ISSUER_LENGTH ? text : undefined
 }
 

@@ -4,6 +4,7 @@ import { type Context, Hono } from 'hono'
 import { cors } from 'hono/cors'
 import type { TrustProxy } from '../config/settings.ts'
 import { canonicalAddress, clientAddress } from '../limits/client-address.ts'
+import type { Matched } from '../observability/observe-requests.ts'
 import type { Services } from '../services.ts'
 import { isSafeMethod } from './authenticate.ts'
 import { assertTrustedOrigin, CSRF_HEADER } from './csrf.ts'
@@ -17,32 +18,41 @@ export interface Connection {
   readonly address?: string
 }
 
-type RouteContext = Context<{ Bindings: Connection }>
+/** `matched` is there when somebody observes the request. */
+type Bindings = Connection & { readonly matched?: Matched }
+
+type RouteContext = Context<{ Bindings: Bindings }>
 
 /** The HTTP side as one function from Request to Response, with every route below the issuer's path. */
-export function createApp(services: Services): Hono<{ Bindings: Connection }> {
+export function createApp(services: Services): Hono<{ Bindings: Bindings }> {
   const { issuer, settings } = services
   const base = new URL(issuer).pathname.replace(/\/$/, '')
   const typeBase = `${issuer}/errors`
-  const app = new Hono<{ Bindings: Connection }>()
+  const app = new Hono<{ Bindings: Bindings }>()
   if (settings.allowedOrigins.length > 0) app.use(crossOrigin(settings.allowedOrigins))
 
-  const byPath = Map.groupBy(createRoutes(services), ({ path }) => base + path.replace(/\{(\w+)\}/g, ':$1'))
+  const byPath = Map.groupBy(createRoutes(services), ({ path }) => base + path)
   // One handler a path: Hono calls a request's only match directly, and composes middleware when there are more.
-  for (const [path, routes] of byPath) app.all(path, (context) => dispatch(routes, context))
+  for (const [path, routes] of byPath) {
+    app.all(path.replace(/\{(\w+)\}/g, ':$1'), (context) => dispatch(path, routes, context))
+  }
 
   app.notFound(() => toResponse(problemReply(new LatchkeyError('not_found'), typeBase)))
-  app.onError((fault, { req }) => {
-    const error = toLatchkeyError(fault, services.report)
-    if (error.code === 'csrf_rejected') services.emit({ type: 'csrf_rejected', path: req.path })
-    return toResponse(problemReply(error, typeBase))
-  })
+  app.onError((fault) => toResponse(problemReply(toLatchkeyError(fault, services.report), typeBase)))
   return app
 
-  async function dispatch(routes: readonly Route[], context: RouteContext): Promise<Response> {
+  async function dispatch(path: string, routes: readonly Route[], context: RouteContext): Promise<Response> {
+    if (context.env?.matched !== undefined) context.env.matched.route = path
     const method = context.req.method === 'HEAD' ? 'GET' : context.req.method
     const route = routes.find((candidate) => candidate.method === method)
-    return route === undefined ? refuseMethod(context, routes) : toResponse(await serve(route, context))
+    if (route === undefined) return refuseMethod(context, routes)
+    try {
+      return toResponse(await serve(route, context))
+    } catch (fault) {
+      const error = toLatchkeyError(fault, services.report)
+      if (error.code === 'csrf_rejected') services.emit({ type: 'csrf_rejected', path })
+      return toResponse(problemReply(error, typeBase))
+    }
   }
 
   async function serve(route: Route, { req, env }: RouteContext): Promise<Reply> {
@@ -72,7 +82,8 @@ export function createApp(services: Services): Hono<{ Bindings: Connection }> {
 
 function addressOf(connection: Connection | undefined, trust: TrustProxy): string | undefined {
   if (connection?.address !== undefined) return canonicalAddress(connection.address)
-  return connection?.incoming && clientAddress(connection.incoming, trust)
+  // A client that has reset its connection has no address any more: all of those count as one.
+  return connection?.incoming && (clientAddress(connection.incoming, trust) ?? 'unknown')
 }
 
 /** Exact origins only, and nothing at all is said to the others. */

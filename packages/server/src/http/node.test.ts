@@ -113,7 +113,7 @@ describe('over a socket', () => {
 
   for (const [what, lines, expected] of [
     ['no Host', ['GET /auth/me HTTP/1.1'], 400],
-    ['HTTP/1.0 without Host', ['GET /auth/me HTTP/1.0'], 400],
+    ['HTTP/1.0 without Host, as health checks are', ['GET /auth/me HTTP/1.0'], 401],
     ['a Host that is a URL', ['GET /auth/me HTTP/1.1', 'Host: http://x/y'], 400],
     ['a Host with credentials', ['GET /auth/me HTTP/1.1', 'Host: user:pass@app.example.com'], 400],
     ['a Host of another site', ['GET /auth/me HTTP/1.1', 'Host: evil.example'], 401],

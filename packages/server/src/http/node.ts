@@ -29,15 +29,19 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse, n
 /** Serves the routes under Node, bare or below a mount point of Express, Connect or Nest. */
 export function nodeHandler(
   fetch: (request: Request, connection: Connection) => Response | Promise<Response>,
+  base: string,
 ): NodeHandler {
   const listener = getRequestListener((request, env) => fetch(request, connectionOf(env)), {
     overrideGlobalObjects: false,
+    hostname: 'localhost',
   })
   return (request: MountedRequest, response, next) => {
-    restoreBody(request)
     // Express strips the mount path; routes are matched by the whole one.
     const mountedUrl = request.url
-    if (request.originalUrl !== undefined) request.url = request.originalUrl
+    const url = request.originalUrl ?? request.url ?? ''
+    if (next !== undefined && !url.startsWith(`${base}/`)) return next()
+    restoreBody(request)
+    request.url = url
     listener(request, response)
       .catch((error: unknown) => next?.(error))
       .finally(() => {
@@ -59,17 +63,19 @@ export function nodeGuard(
   report: (fault: unknown) => void,
 ): (request: IncomingMessage, response: ServerResponse, next: Next) => void {
   return (request: MountedRequest, response, next) => {
-    authenticator.authenticate(toCarrier(request), options).then(
-      (auth) => {
+    authenticator
+      .authenticate(toCarrier(request), options)
+      .then((auth) => {
         request.auth = auth
         next()
-      },
-      (error: unknown) => sendProblem(response, toLatchkeyError(error, report), typeBase),
-    )
+      })
+      .catch((error: unknown) => sendProblem(response, toLatchkeyError(error, report), typeBase))
   }
 }
 
 function sendProblem(response: ServerResponse, error: LatchkeyError, typeBase: string): void {
+  // What stands behind the guard has thrown after it answered: there is nothing left to say.
+  if (response.headersSent) return
   const { status, json, headers } = problemReply(error, typeBase)
   response.writeHead(status, { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers })
   response.end(JSON.stringify(json))

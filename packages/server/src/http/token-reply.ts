@@ -1,7 +1,7 @@
 import type { ErrorCode } from '@latchkey/protocol/errors'
 import { DELIVERIES } from '@latchkey/protocol/rotation'
 import { z } from 'zod'
-import type { User } from '../accounts/accounts.ts'
+import type { User } from '../accounts/user.ts'
 import type { Tokens } from '../sessions/sessions.ts'
 import type { Cookies } from './cookies.ts'
 import type { Reply } from './reply.ts'

@@ -1,7 +1,9 @@
 import type { JsonWebKey, KeyObject } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { SignatureAlgorithm } from '@latchkey/protocol/access-token'
+import { LatchkeyError } from '@latchkey/protocol/errors'
 import { ConfigurationError } from '../config/read-settings.ts'
+import type { EventListener } from '../events.ts'
 import type { KeyStore, StoredKey } from '../stores/store.ts'
 import { makeKey, moveKey, openKey, opens, type SigningKey, toJwk } from './signing-key.ts'
 
@@ -15,7 +17,11 @@ export interface KeyRingOptions {
   readonly sealing: readonly KeyObject[]
   /** Told of each stored key that does not open. */
   readonly onFault: (fault: unknown) => void
+  readonly emit: EventListener
 }
+
+/** How long a key signs before the next one takes over, in milliseconds. */
+export const ROTATE_KEYS_EVERY = 30 * 86_400_000
 
 /** How long resource servers may keep the JWKS, in seconds: a key is published for at least that before it signs. */
 export const JWKS_MAX_AGE = 300
@@ -28,7 +34,7 @@ const UNKNOWN_KEY_COOL_DOWN = 1_000
 
 /**
  * The signing keys as this process knows them. One key is active (signs), one pending (published, signs next), the rest
- * retired (published until their last token has expired). All nodes see one set in the store and change it by
+ * are retired (published until their last token has expired) or pulled (refused at once). All nodes see one set in the store and change it by
  * compare-and-set, so they agree however many rotate at once.
  */
 export class KeyRing {
@@ -65,17 +71,30 @@ export class KeyRing {
     this.#looking ??= this.#load().finally(() => {
       this.#looking = undefined
     })
-    await this.#looking
+    try {
+      await this.#looking
+    } catch (fault) {
+      this.#lookedInVain = performance.now()
+      // A store that is away must not pass for a token that is not ours; keys that do not open are for the operator.
+      if (fault instanceof LatchkeyError) throw fault
+      this.#options.onFault(fault)
+    }
     const found = this.#opened.get(kid)
     if (found === undefined) this.#lookedInVain = performance.now()
     return found
   }
 
-  /** RFC 7517 §5 */
-  get jwks(): { readonly keys: readonly JsonWebKey[] } {
-    return { keys: this.#stored.map(toJwk) }
+  /** Whether a key is published, as far as this process knows. */
+  has(kid: string): boolean {
+    return this.#opened.has(kid)
   }
 
+  /** RFC 7517 §5 */
+  get jwks(): { readonly keys: readonly JsonWebKey[] } {
+    return { keys: this.#stored.filter((key) => !isPulled(key)).map(toJwk) }
+  }
+
+  /** All of them, the pulled ones included. */
   get keys(): readonly StoredKey[] {
     return this.#stored
   }
@@ -91,13 +110,39 @@ export class KeyRing {
     return this.active.kid
   }
 
+  /**
+   * Withdraws keys: none of their tokens is accepted from now on, here at once, on other nodes within
+   * `KEY_RELOAD_INTERVAL`. They cannot come back. When one of them was to sign now or next, another takes its place.
+   * Returns those that this call pulled: not the unknown, nor those that had been pulled.
+   */
+  async pull(...kids: readonly string[]): Promise<readonly string[]> {
+    let pulled: readonly string[] = []
+    await this.#change(async (keys, now) => {
+      const meant = keys.filter((key) => kids.includes(key.kid) && !isPulled(key))
+      pulled = meant.map(({ kid }) => kid)
+      if (meant.length === 0) return keys
+      const left = await this.#replaceMissing(
+        keys.filter((key) => !meant.includes(key)),
+        now,
+      )
+      return [...left, ...meant.map((key) => moveKey(key, 'pulled', now, this.#options.sealing))]
+    })
+    for (const kid of pulled) this.#options.emit({ type: 'key_pulled', kid })
+    return pulled
+  }
+
   async #change(plan: (keys: readonly StoredKey[], now: number) => Promise<readonly StoredKey[]>): Promise<void> {
     for (;;) {
       const { version, keys, now } = await this.#load()
+      const before = this.#active?.kid
       const planned = await plan(keys, now)
       if (planned === keys) return
       if (await this.#store.replace(version, planned)) {
         await this.#load()
+        const after = planned.find(({ state }) => state === 'active')?.kid
+        if (before !== undefined && after !== undefined && before !== after) {
+          this.#options.emit({ type: 'keys_rotated', kid: after })
+        }
         return
       }
     }
@@ -116,9 +161,15 @@ export class KeyRing {
     if (keys.some((key) => !opens(key, sealing.slice(0, 1)))) {
       return keys.map((key) => moveKey(key, key.state, key.since, sealing))
     }
-    const kept = keys.filter((key) => key.state !== 'retired' || now - key.since < this.#retention())
+    const kept = keys.filter((key) => !isPast(key) || now - key.since < this.#retention())
     if (pending === undefined) return [...kept, await this.#make('pending', now)]
     return kept.length === keys.length ? keys : kept
+  }
+
+  async #replaceMissing(keys: readonly StoredKey[], now: number): Promise<readonly StoredKey[]> {
+    if (keys.every(({ state }) => state !== 'active')) return this.#takeOver(keys, now)
+    if (keys.every(({ state }) => state !== 'pending')) return [...keys, await this.#make('pending', now)]
+    return keys
   }
 
   /** Active retires, pending becomes active, a new one is pending. Keys of another algorithm never become active. */
@@ -149,21 +200,33 @@ export class KeyRing {
     return unchanged ? this.#opened.get(stored.kid) : undefined
   }
 
-  /** A key that does not open is no key: it is not published and verifies nothing. Without an active one, this throws. */
+  /**
+   * A key that does not open is no key: it is not published and verifies nothing. Without an active one, this throws. A
+   * pulled key opens, so that nobody can pull one by hand; but then it is only listed, and so is no other row of its kid:
+   * who has kept the row from before it was pulled cannot bring it back beside the new one.
+   */
   async #load() {
     const set = await this.#store.read()
-    const usable: StoredKey[] = []
-    const opened = new Map<string, SigningKey>()
+    const authentic = new Map<StoredKey, SigningKey>()
     const faults: unknown[] = []
     for (const stored of set.keys) {
       try {
-        const key = this.#reuse(stored) ?? openKey(stored, this.#options.sealing)
-        if (opened.has(key.kid)) throw new Error(`signing key ${key.kid} is stored twice`)
-        opened.set(key.kid, key)
-        usable.push(stored)
+        authentic.set(stored, this.#reuse(stored) ?? openKey(stored, this.#options.sealing))
       } catch (fault) {
         faults.push(fault)
       }
+    }
+    const pulled = new Set([...authentic.keys()].filter(isPulled).map(({ kid }) => kid))
+    const usable: StoredKey[] = []
+    const opened = new Map<string, SigningKey>()
+    for (const [stored, key] of authentic) {
+      const { kid } = stored
+      if (usable.some((other) => other.kid === kid) || (pulled.has(kid) && !isPulled(stored))) {
+        faults.push(new Error(`signing key ${kid} is stored twice`))
+        continue
+      }
+      usable.push(stored)
+      if (!isPulled(stored)) opened.set(kid, key)
     }
     const active = usable.find((key) => key.state === 'active')
     if (active === undefined && set.keys.length > 0) throw noActiveKey(faults[0])
@@ -173,6 +236,15 @@ export class KeyRing {
     this.#active = active && opened.get(active.kid)
     return { ...set, keys: faults.length > 0 ? usable : set.keys }
   }
+}
+
+function isPulled({ state }: StoredKey): boolean {
+  return state === 'pulled'
+}
+
+/** Listed only until its last token has expired. */
+function isPast({ state }: StoredKey): boolean {
+  return state === 'retired' || state === 'pulled'
 }
 
 function noActiveKey(cause: unknown): Error {

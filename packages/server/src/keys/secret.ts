@@ -45,7 +45,7 @@ export function deriveKeys(secret: string): DerivedKeys {
  * @throws Error when the file cannot be read or made, others could read it, or it holds no good secret
  */
 export function secretFromFile(file: string): string {
-  const existing = readIfThere(file)
+  const existing = secretInFile(file)
   if (existing !== null) return existing
   const draft = `${file}.${process.pid}.${randomBytes(4).toString('hex')}`
   try {
@@ -60,7 +60,8 @@ export function secretFromFile(file: string): string {
   return read(file)
 }
 
-function readIfThere(file: string): string | null {
+/** The secret in a file, or null when there is no such file. @throws Error as `secretFromFile` does */
+export function secretInFile(file: string): string | null {
   try {
     return read(file)
   } catch (error) {

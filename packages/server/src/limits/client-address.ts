@@ -9,12 +9,14 @@ export function clientAddress(request: IncomingMessage, trust: TrustProxy): stri
 }
 
 /**
- * An address in one spelling; undefined for what is none. An IPv6 client is counted by its /64, because whoever has one
+ * An address in one spelling, without the port that some proxies add; undefined for what is none. An IPv6 client is counted by its /64, because whoever has one
  * address there has them all.
  */
 export function canonicalAddress(address: string | undefined): string | undefined {
-  if (address === undefined || !ipaddr.isValid(address)) return undefined
-  const parsed = ipaddr.process(address)
+  const [, v6, v4] = /^\[(.+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(address ?? '') ?? []
+  const bare = v6 ?? v4 ?? address
+  if (bare === undefined || !ipaddr.isValid(bare)) return undefined
+  const parsed = ipaddr.process(bare)
   if (!(parsed instanceof ipaddr.IPv6)) return parsed.toString()
   return `${parsed.parts
     .slice(0, 4)

@@ -1,6 +1,7 @@
 import {
   type AccessTokenClaims,
   checkAccessTokenClaims,
+  MAX_ACCESS_TOKEN_LENGTH,
   RESERVED_CLAIMS,
   readAccessToken,
 } from '@latchkey/protocol/access-token'
@@ -34,13 +35,21 @@ export const FIRST_PARTY_CLIENT_ID = 'first-party'
 /** How far another node's clock may be ahead of this one's, in seconds (RFC 7519 §4.1.4). */
 const CLOCK_SKEW = 60
 
+/** What a cookie holds beside its name (RFC 6265 §6.1). */
+const MAX_COOKIE_TOKEN_LENGTH = 4_000
+
 /** Verified tokens are remembered, so that a token's signature is checked once. */
 const CACHE_SIZE = 10_000
+
+interface Verified {
+  readonly kid: string
+  readonly claims: AccessTokenClaims
+}
 
 /** Issues and verifies access tokens (RFC 9068). Whether a token's session still lives is for the caller to ask. */
 export class AccessTokens {
   readonly #options: AccessTokensOptions
-  readonly #verified = new Map<string, AccessTokenClaims>()
+  readonly #verified = new Map<string, Verified>()
 
   constructor(options: AccessTokensOptions) {
     this.#options = options
@@ -49,7 +58,7 @@ export class AccessTokens {
   /** `now` is the store's time that the rules were read at, in milliseconds. */
   async issue(row: SessionRow, now: number): Promise<{ accessToken: string; expiresIn: number }> {
     const { issuer, audience, accessTtl, claims, randomId } = this.#options
-    const { subject, sid, scope, amr, createdAt, expiresAt } = row
+    const { subject, sid, scope, amr, delivery, createdAt, expiresAt } = row
     const iat = Math.floor(now / 1000)
     const exp = Math.floor(Math.min(now + accessTtl, expiresAt) / 1000)
     const extra = claims === undefined ? undefined : allowed(await claims({ subject, sid, scope }))
@@ -69,28 +78,33 @@ export class AccessTokens {
     }
     const key = this.#options.keys.active
     const signingInput = `${key.header}.${encodeJson(token)}`
-    return { accessToken: `${signingInput}.${key.sign(signingInput)}`, expiresIn: exp - iat }
+    const accessToken = `${signingInput}.${key.sign(signingInput)}`
+    const longest = delivery === 'cookies' ? MAX_COOKIE_TOKEN_LENGTH : MAX_ACCESS_TOKEN_LENGTH
+    if (accessToken.length > longest) throw new RangeError('the claims callback makes too long an access token')
+    return { accessToken, expiresIn: exp - iat }
   }
 
   /** @throws LatchkeyError `access_token_invalid`, `access_token_expired` */
   async verify(token: string): Promise<AccessTokenClaims> {
     const now = Math.floor(this.#options.now() / 1000)
     const known = this.#verified.get(token)
-    if (known !== undefined) {
-      if (now < known.exp) return known
+    // A key that was pulled has taken its tokens with it: they are read anew, and refused.
+    if (known !== undefined && this.#options.keys.has(known.kid)) {
+      if (now < known.claims.exp) return known.claims
       this.#verified.delete(token)
       throw new LatchkeyError('access_token_expired')
     }
-    const claims = await this.#read(token, () => now)
-    this.#remember(token, claims)
-    return claims
+    this.#verified.delete(token)
+    const verified = await this.#read(token, () => now)
+    this.#remember(token, verified)
+    return verified.claims
   }
 
   /** The session of an authentic token, expired or not, for signing out; undefined for anything else. */
   async sessionOf(token: string | undefined): Promise<string | undefined> {
     if (token === undefined) return undefined
     try {
-      return (await this.#read(token, ({ iat }) => Number(iat))).sid
+      return (await this.#read(token, ({ iat }) => Number(iat))).claims.sid
     } catch (error) {
       if (error instanceof LatchkeyError && error.code === 'access_token_invalid') return undefined
       throw error
@@ -98,28 +112,30 @@ export class AccessTokens {
   }
 
   /** Checks a token as it stood at a given time, in seconds. */
-  async #read(token: string, at: (claims: Readonly<Record<string, unknown>>) => number): Promise<AccessTokenClaims> {
+  async #read(token: string, at: (claims: Readonly<Record<string, unknown>>) => number): Promise<Verified> {
     const { issuer, audience, keys } = this.#options
     const { alg, kid, signingInput, signature, unverifiedClaims } = readAccessToken(token)
     const key = await keys.find(kid)
     if (key === undefined || key.alg !== alg || !key.verify(signingInput, signature)) {
       throw new LatchkeyError('access_token_invalid')
     }
-    return checkAccessTokenClaims(unverifiedClaims, {
-      issuer,
-      audience,
-      now: at(unverifiedClaims),
-      clockSkew: CLOCK_SKEW,
-    })
+    const now = at(unverifiedClaims)
+    return { kid, claims: checkAccessTokenClaims(unverifiedClaims, { issuer, audience, now, clockSkew: CLOCK_SKEW }) }
   }
 
-  #remember(token: string, claims: AccessTokenClaims): void {
+  #remember(token: string, verified: Verified): void {
     if (this.#verified.size >= CACHE_SIZE) {
       const [oldest] = this.#verified.keys()
       if (oldest !== undefined) this.#verified.delete(oldest)
     }
-    this.#verified.set(token, claims)
+    this.#verified.set(token, { ...verified, claims: freeze(verified.claims) })
   }
+}
+
+/** The same claims are handed to every request that brings the token. */
+function freeze<Value>(value: Value): Value {
+  if (typeof value === 'object' && value !== null) for (const part of Object.values(value)) freeze(part)
+  return Object.freeze(value)
 }
 
 function allowed(claims: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {

@@ -323,6 +323,88 @@ describe('ending sessions', () => {
   })
 })
 
+describe('the cap on sessions', () => {
+  it('RL-06 ends the least recently used when there is one more, for session_limit, and tells', async (t) => {
+    const { sessions, clock, events, refresh } = await setUp(t, { maxSessions: '3' })
+    const tokens: string[] = []
+    for (let login = 0; login < 3; login++) {
+      tokens.push((await sessions.start({ subject: 'ada' })).refreshToken)
+      clock.advance(MINUTE)
+    }
+    const [oldest = '', second = '', third = ''] = tokens
+    const { refreshToken: current, session: used } = await sessions.refresh(oldest)
+    clock.advance(MINUTE)
+    assert.equal((await sessions.list('ada')).length, 3)
+    events.length = 0
+    const newest = await sessions.start({ subject: 'ada' })
+    const ended = claimsOf(second).sid
+    assert.deepEqual(events, [
+      { type: 'session_started', subject: 'ada', sid: newest.session.sid },
+      { type: 'session_ended', subject: 'ada', sid: ended, reason: 'session_limit' },
+    ])
+    assert.equal(await refresh(second), 'session_revoked')
+    assert.equal(await sessions.findLive(String(ended)), null)
+    for (const token of [current ?? '', third, newest.refreshToken]) assert.equal(await refresh(token), 'turn')
+    assert.ok(
+      (await sessions.list('ada')).some(({ sid }) => sid === used.sid),
+      'the first, which is in use, stays',
+    )
+  })
+
+  it('RL-06 ends nothing up to the cap, counts no session that has ended, and each subject for itself', async (t) => {
+    const { sessions, events } = await setUp(t, { maxSessions: '2' })
+    for (const subject of ['ada', 'bob']) {
+      await sessions.start({ subject })
+      const { session } = await sessions.start({ subject })
+      await sessions.revoke(session.sid, 'signed_out')
+      await sessions.start({ subject })
+      assert.equal((await sessions.list(subject)).length, 2)
+    }
+    const reasons = events.map((event) => 'reason' in event && event.reason)
+    assert.ok(!reasons.includes('session_limit'))
+  })
+
+  for (const [when, step] of Object.entries({
+    'within one millisecond': 0,
+    'while the clock runs backwards': -MINUTE,
+    'as time goes by': MINUTE,
+  })) {
+    it(`RL-06 never ends the new one, with twenty logins ${when}`, async (t) => {
+      const { sessions, clock, refresh } = await setUp(t, { maxSessions: '1', turnEvery: '0s' })
+      let before: string | undefined
+      for (let login = 0; login < 20; login++) {
+        const { refreshToken, session } = await sessions.start({ subject: 'ada' })
+        assert.deepEqual(
+          (await sessions.list('ada')).map(({ sid }) => sid),
+          [session.sid],
+        )
+        assert.equal(await refresh(refreshToken), 'turn')
+        if (before !== undefined) assert.equal(await refresh(before), 'session_revoked')
+        before = refreshToken
+        clock.store += step
+      }
+    })
+  }
+
+  it('RL-06 is kept by fifty logins at once, each ended one told once', async (t) => {
+    const { sessions, events, refresh } = await setUp(t, { maxSessions: '5' })
+    const started = await Promise.all(Array.from({ length: 50 }, () => sessions.start({ subject: 'ada' })))
+    const live = (await sessions.list('ada')).map(({ sid }) => sid)
+    assert.equal(live.length, 5)
+    const ended = events.flatMap((event) => (event.type === 'session_ended' ? [event.sid] : []))
+    assert.deepEqual([...live, ...ended].sort(), started.map(({ session }) => session.sid).sort())
+    for (const { refreshToken, session } of started) {
+      assert.equal(await refresh(refreshToken), live.includes(session.sid) ? 'turn' : 'session_revoked')
+    }
+  })
+
+  it('is a hundred unless set', async (t) => {
+    const { sessions } = await setUp(t)
+    for (let login = 0; login < 102; login++) await sessions.start({ subject: 'ada' })
+    assert.equal((await sessions.list('ada')).length, 100)
+  })
+})
+
 describe('a store that fails', () => {
   const failures: Record<string, (promote: SessionStore['promote']) => SessionStore['promote']> = {
     'before it promotes': () => async () => {

@@ -11,19 +11,20 @@ import {
   type Delivery,
   type Device,
   decide,
-  isLive,
   type RevokedReason,
   type SessionRow,
   sincePromotion,
 } from '@latchkey/protocol/rotation'
-import type { EventListener } from '../events.ts'
+import type { Span } from '@opentelemetry/api'
+import { inSpan } from '../observability/spans.ts'
 import type { CredentialGuard, SessionStore } from '../stores/store.ts'
 import type { AccessTokens } from './access-tokens.ts'
+import { checkStart } from './check-start.ts'
+import { type Session, toSession } from './session.ts'
+import { SessionAdmin, type SessionAdminOptions } from './session-admin.ts'
 
-export interface SessionsOptions {
+export interface SessionsOptions extends SessionAdminOptions {
   readonly issuer: string
-  /** Milliseconds. */
-  readonly idleTtl: number
   /** Milliseconds. */
   readonly absoluteTtl: number
   /** Milliseconds; the protocol's H. */
@@ -33,7 +34,6 @@ export interface SessionsOptions {
   /** The first makes tokens, all read them. */
   readonly refreshTokenKeys: readonly RefreshTokenKey[]
   readonly accessTokens: AccessTokens
-  readonly emit: EventListener
   /** 128 random bits, base64url. */
   readonly randomId: () => string
   /** Milliseconds since 1970 on this machine; only for refusing what has long expired before the store is asked. */
@@ -73,31 +73,27 @@ export interface Tokens {
   readonly decision: 'start' | 'turn' | 'hold' | 'replay'
 }
 
-/** A session as its user may see it. Times are milliseconds since 1970. */
-export interface Session {
-  readonly sid: string
-  readonly subject: string
-  readonly delivery: Delivery
-  readonly scope: string | null
-  readonly createdAt: number
-  /** When its refresh token last turned. */
-  readonly lastUsedAt: number
-  readonly expiresAt: number
-  readonly device: Device
-}
-
-const MAX_SUBJECT_BYTES = 255
 const MAX_USER_AGENT_LENGTH = 256
 
 /** Each lost race means that another token of the session was promoted; so many in a row mean a store that is ill. */
 const MAX_RACES = 8
 
+/** The span's attribute that says what a refresh came to. */
+const DECISION = 'latchkey.decision'
+
+const REFUSALS = {
+  invalid: 'refresh_token_invalid',
+  expired: 'refresh_token_expired',
+  revoked: 'session_revoked',
+} as const
+
 /** Sessions for any subject the application names: start, refresh, list, end. Knows nothing of accounts or HTTP. */
-export class Sessions {
+export class Sessions extends SessionAdmin {
   readonly #store: SessionStore
   readonly #options: SessionsOptions
 
   constructor(store: SessionStore, options: SessionsOptions) {
+    super(store, options)
     this.#store = store
     this.#options = options
   }
@@ -105,7 +101,7 @@ export class Sessions {
   /**
    * Starts a session for a subject that has just signed in.
    *
-   * @throws LatchkeyError `validation_failed` for an empty, overlong or unprintable subject, `store_unavailable`
+   * @throws LatchkeyError `validation_failed` for options that cannot be, as a subject that is empty, `store_unavailable`
    *
    * @example
    * const { accessToken, refreshToken } = await latchkey.sessions.start({ subject: user.id })
@@ -118,19 +114,11 @@ export class Sessions {
 
   /** As `start`, but only while the credential that was checked is still the account's: else null. */
   async startGuarded(
-    { subject, delivery = 'cookie', scope, amr = [], userAgent }: StartOptions,
+    options: StartOptions,
     guard?: CredentialGuard,
   ): Promise<(Tokens & { readonly refreshToken: string }) | null> {
-    if (!isSubject(subject)) {
-      throw new LatchkeyError('validation_failed', {
-        errors: [
-          {
-            pointer: '/subject',
-            detail: `must have 1 to ${MAX_SUBJECT_BYTES} bytes of UTF-8, none of them a control character`,
-          },
-        ],
-      })
-    }
+    checkStart(options)
+    const { subject, delivery = 'cookie', scope, amr = [], userAgent } = options
     const key = this.#options.randomId()
     const row = await this.#store.start(
       {
@@ -147,9 +135,18 @@ export class Sessions {
     )
     if (row === null) return null
     this.#options.emit({ type: 'session_started', subject, sid: row.sid })
-    this.announceEnd(await this.#store.trim(subject, this.#options.maxSessions), 'session_limit')
+    await this.#endSurplus(row)
     const access = await this.#options.accessTokens.issue(row, row.createdAt)
     return { ...access, ...this.#successor(row, key, 0, row.createdAt), session: toSession(row), decision: 'start' }
+  }
+
+  /** Somebody who has just signed in is not refused because an older session could not be ended: the next one ends it. */
+  async #endSurplus({ subject, sid }: SessionRow): Promise<void> {
+    try {
+      this.announceEnd(await this.#store.trim(subject, this.#options.maxSessions, sid), 'session_limit')
+    } catch (error) {
+      if (!(error instanceof LatchkeyError)) throw error
+    }
   }
 
   /**
@@ -161,10 +158,17 @@ export class Sessions {
    * @example
    * const { accessToken, refreshToken } = await latchkey.sessions.refresh(cookie, { userAgent: req.headers['user-agent'] })
    */
-  async refresh(refreshToken: string, { arrivedIn = 'cookie', userAgent }: RefreshContext = {}): Promise<Tokens> {
-    const claims = this.#read(refreshToken)
+  refresh(refreshToken: string, context: RefreshContext = {}): Promise<Tokens> {
+    return inSpan('latchkey.refresh', (span) => this.#refresh(refreshToken, context, span))
+  }
+
+  async #refresh(
+    refreshToken: string,
+    { arrivedIn = 'cookie', userAgent }: RefreshContext,
+    span: Span,
+  ): Promise<Tokens> {
+    const claims = this.#readPresented(refreshToken, span)
     const { sid, sub: subject, gen, jti } = claims
-    if (claims.exp * 1000 <= this.#options.now()) throw new LatchkeyError('refresh_token_expired')
     const { turnEvery } = this.#options
     const issuedAt = claims.iat * 1000
     const presented = { sid, subject, keyHash: hashSessionKey(claims.key), gen, jti, issuedAt, arrivedIn }
@@ -174,23 +178,10 @@ export class Sessions {
       const decision = promoted ? 'turn' : decide(row, presented, now, turnEvery)
       // Another request won the race to promote, and the rules, read again, still say turn.
       if (decision === 'turn' && !promoted) continue
+      span.setAttribute(DECISION, decision)
       return await this.#answer(decision, row, claims, now, device)
     }
     throw new LatchkeyError('store_unavailable', { retryAfter: 1 })
-  }
-
-  /** Ends a session. True when this call ended it; false when it had ended or never was. @throws `store_unavailable` */
-  async revoke(sid: string, reason: RevokedReason = 'revoked'): Promise<boolean> {
-    const row = await this.#store.revoke(sid, reason)
-    if (row !== null) this.announceEnd([row], reason)
-    return row !== null
-  }
-
-  /** Ends all of a subject's sessions and returns how many that were. @throws `store_unavailable` */
-  async revokeAll(subject: string, reason: RevokedReason = 'revoked'): Promise<number> {
-    const rows = await this.#store.revokeAll(subject, reason)
-    this.announceEnd(rows, reason)
-    return rows.length
   }
 
   /**
@@ -198,31 +189,17 @@ export class Sessions {
    * What is no token of ours ends nothing.
    */
   async revokeByToken(refreshToken: string, reason: RevokedReason): Promise<boolean> {
-    let claims: RefreshTokenClaims
-    try {
-      claims = this.#read(refreshToken)
-    } catch {
-      return false
-    }
+    const claims = this.#readOrNull(refreshToken)
+    if (claims === null) return false
     const { row } = await this.#store.find(claims.sid)
     const isItsToken = row !== null && row.keyHash === hashSessionKey(claims.key) && row.subject === claims.sub
     return isItsToken && (await this.revoke(claims.sid, reason))
-  }
-
-  /** A subject's live sessions, newest first. @throws `store_unavailable` */
-  async list(subject: string): Promise<readonly Session[]> {
-    const { now, rows } = await this.#store.list(subject)
-    return rows.filter((row) => isLive(row, now, this.#options.idleTtl)).map(toSession)
   }
 
   /** The row behind an access token, for routes that ask the store: null when the session has ended. */
   async findLive(sid: string): Promise<SessionRow | null> {
     const { now, row } = await this.#store.find(sid)
     return row !== null && row.revokedAt === null && now < row.expiresAt ? row : null
-  }
-
-  announceEnd(rows: readonly SessionRow[], reason: RevokedReason): void {
-    for (const { subject, sid } of rows) this.#options.emit({ type: 'session_ended', subject, sid, reason })
   }
 
   async #answer(
@@ -233,13 +210,12 @@ export class Sessions {
     device: Device,
   ): Promise<Tokens> {
     const { gen } = claims
-    if (row === null || decision === 'invalid') throw new LatchkeyError('refresh_token_invalid')
+    if (row === null || decision === 'invalid') throw this.#refuse('invalid', claims)
     const { subject, sid } = row
     switch (decision) {
       case 'revoked':
-        throw new LatchkeyError('session_revoked')
       case 'expired':
-        throw new LatchkeyError('refresh_token_expired')
+        throw this.#refuse(decision, claims)
       case 'reuse':
         await this.revoke(sid, 'reused')
         this.#options.emit({ type: 'refresh_token_reused', subject, sid, gen })
@@ -275,6 +251,28 @@ export class Sessions {
     return { refreshToken, refreshExpiresIn: Math.max(0, exp - iat) }
   }
 
+  #refuse(reason: keyof typeof REFUSALS, claims: RefreshTokenClaims | null): LatchkeyError {
+    this.#options.emit({ type: 'refresh_refused', subject: claims?.sub ?? null, sid: claims?.sid ?? null, reason })
+    return new LatchkeyError(REFUSALS[reason])
+  }
+
+  /** Refuses what need not be asked of the store. */
+  #readPresented(refreshToken: string, span: Span): RefreshTokenClaims {
+    const claims = this.#readOrNull(refreshToken)
+    if (claims !== null && claims.exp * 1000 > this.#options.now()) return claims
+    const reason = claims === null ? 'invalid' : 'expired'
+    span.setAttribute(DECISION, reason)
+    throw this.#refuse(reason, claims)
+  }
+
+  #readOrNull(refreshToken: string): RefreshTokenClaims | null {
+    try {
+      return this.#read(refreshToken)
+    } catch {
+      return null
+    }
+  }
+
   #read(refreshToken: string): RefreshTokenClaims {
     return decodeRefreshToken(refreshToken, this.#options.refreshTokenKeys, this.#options.issuer)
   }
@@ -282,17 +280,6 @@ export class Sessions {
 
 /** A replay is worth a second look when it comes after the last honest answer can still have been under way. */
 const LATE_AFTER = 60_000
-
-/** Stores keep no lone surrogates, so two subjects with one could be taken for each other; some keep no NUL. */
-function isSubject(subject: string): boolean {
-  const isShort = subject !== '' && Buffer.byteLength(subject) <= MAX_SUBJECT_BYTES
-  return isShort && subject.isWellFormed() && !/\p{Cc}/u.test(subject)
-}
-
-function toSession(row: SessionRow): Session {
-  const { sid, subject, delivery, scope, createdAt, promotedAt, expiresAt, device } = row
-  return { sid, subject, delivery, scope, createdAt, lastUsedAt: promotedAt, expiresAt, device }
-}
 
 function toDevice(userAgent: string | undefined): Device {
   return { userAgent: userAgent === undefined ? null : userAgent.slice(0, MAX_USER_AGENT_LENGTH) }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import { REVOKED_REASONS, type SessionRow } from '@latchkey/protocol/rotation'
-import type { NewAccount, NewSession, Promotion, Store, StoredKey } from './store.ts'
+import type { Account, NewAccount, NewSession, Promotion, Store, StoredKey } from './store.ts'
 
 /** An empty store whose clock the tests move. */
 export interface OpenedStore {
@@ -13,8 +13,6 @@ export interface OpenedStore {
   readonly advance: (milliseconds: number) => void | Promise<void>
   /** A second node on the same data, for engines that can have one; the suite closes it. */
   readonly peer?: () => Promise<Store>
-  /** Bars an account from signing in, by whatever means the engine has. */
-  readonly disable?: (accountId: string) => Promise<void>
   /** Called after the store has been closed. */
   readonly cleanUp?: () => void | Promise<void>
 }
@@ -115,10 +113,9 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         assert.equal((await store.sessions.list(id)).rows.length, 0)
       })
 
-      it('with a guard inserts nothing for a disabled account', async (t) => {
-        if (opened.disable === undefined) return t.skip('the suite cannot disable an account of this store')
+      it('with a guard inserts nothing for a disabled account', async () => {
         const { id, credentialVersion } = await createAccount()
-        await opened.disable(id)
+        await other.accounts.setDisabled(id, true)
         assert.notEqual((await store.accounts.findById(id))?.disabledAt, null)
         assert.equal(
           await store.sessions.start(newSession({ subject: id }), { accountId: id, credentialVersion }),
@@ -154,6 +151,22 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
             nodes[1].accounts.delete(id),
             nodes[0].sessions.start(newSession({ subject: id }), guard),
           ])
+          assert.deepEqual((await store.sessions.list(id)).rows, [])
+        }
+      })
+
+      it('at once with the account’s disabling: either that ends the session, or the start gets null', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id, credentialVersion } = await createAccount()
+          const guard = { accountId: id, credentialVersion }
+          const nodes = round % 2 === 0 ? ([store, other] as const) : ([other, store] as const)
+          const [first, ended, second] = await Promise.all([
+            nodes[0].sessions.start(newSession({ subject: id }), guard),
+            nodes[1].accounts.setDisabled(id, true),
+            nodes[0].sessions.start(newSession({ subject: id }), guard),
+          ])
+          assert.ok(ended)
+          assert.deepEqual(sids(ended), sids([first, second].filter((row) => row !== null)))
           assert.deepEqual((await store.sessions.list(id)).rows, [])
         }
       })
@@ -362,6 +375,111 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
       })
     })
 
+    describe('trim', () => {
+      it('ends the live sessions beyond the last used ones for session_limit, and returns exactly those (RL-06)', async () => {
+        const [used, unused, middle] = [await startSession(), await startSession(), await startSession()]
+        await opened.advance(1000)
+        await store.sessions.promote(promotionOf(middle))
+        await opened.advance(1000)
+        await store.sessions.promote(promotionOf(used))
+        await opened.advance(1000)
+        const newest = await startSession()
+        const rows = await store.sessions.trim('user', 3, newest.sid)
+        assert.deepEqual(sids(rows), [unused.sid])
+        assert.ok(rows[0]?.revokedAt)
+        assert.deepEqual(rows[0], { ...unused, revokedAt: rows[0].revokedAt, revokedReason: 'session_limit' })
+        assert.deepEqual(await rowOf(unused.sid), rows[0])
+        assert.deepEqual(sids(await other.sessions.trim('user', 2, newest.sid)), [middle.sid])
+        assert.deepEqual(sids((await other.sessions.list('user')).rows), sids([used, newest]))
+      })
+
+      it('ends nothing while there are no more than may be kept, and nothing of anybody else', async () => {
+        const bystanders = [await startSession({ subject: 'bob' }), await startSession({ subject: 'bob' })]
+        const [first, second] = [await startSession(), await startSession()]
+        assert.deepEqual(await store.sessions.trim('user', 2, second.sid), [])
+        assert.deepEqual(await store.sessions.trim('user', 100, second.sid), [])
+        assert.deepEqual(await store.sessions.trim('nobody', 0, 'unknown'), [])
+        assert.deepEqual(sids(await store.sessions.trim('user', 1, second.sid)), [first.sid])
+        for (const row of bystanders) assert.deepEqual(await rowOf(row.sid), row)
+      })
+
+      it('does not count sessions that have ended or reached their absolute limit', async () => {
+        await startSession({ lifetime: HOUR })
+        const { sid } = await startSession()
+        await opened.advance(HOUR)
+        await store.sessions.revoke(sid, 'signed_out')
+        const [live, newest] = [await startSession(), await startSession()]
+        assert.deepEqual(await store.sessions.trim('user', 2, newest.sid), [])
+        assert.equal((await rowOf(sid))?.revokedReason, 'signed_out')
+        assert.deepEqual(await rowOf(live.sid), live)
+      })
+
+      it('takes the newest for the last used, whatever the clock says of the others', async () => {
+        for (let round = 0; round < 10; round++) {
+          const subject = `user-${round}`
+          const newest = await startSession({ subject })
+          await opened.advance(round % 2)
+          const later = [await startSession({ subject }), await startSession({ subject })]
+          const rows = await store.sessions.trim(subject, 1, newest.sid)
+          assert.deepEqual(sids(rows), sids(later))
+        }
+      })
+
+      it('of several at once leaves as many as may be kept, and returns each ended one to one of them', async () => {
+        const started = await Promise.all(Array.from({ length: 8 }, () => startSession()))
+        const answers = await Promise.all(
+          started.map(({ sid }, index) => (index % 2 === 0 ? store : other).sessions.trim('user', 3, sid)),
+        )
+        const { rows } = await store.sessions.list('user')
+        assert.equal(rows.length, 3)
+        assert.deepEqual(sids([...answers.flat(), ...rows]), sids(started))
+      })
+    })
+
+    describe('revokeEverything', () => {
+      it('ends the live sessions of all subjects, so many at once, and returns exactly those', async () => {
+        const expired = await startSession({ subject: 'eve', lifetime: HOUR })
+        await opened.advance(HOUR)
+        const ended = await store.sessions.revoke((await startSession()).sid, 'signed_out')
+        const live = await Promise.all(
+          ['ada', 'bob', 'cid', 'ada', 'bob'].map((subject) => startSession({ subject, lifetime: 9 * HOUR })),
+        )
+        const rows: SessionRow[] = []
+        for (const size of [2, 2, 1, 0]) {
+          const batch = await (size === 2 ? store : other).sessions.revokeEverything('revoked', 2)
+          assert.equal(batch.length, size)
+          rows.push(...batch)
+        }
+        assert.deepEqual(sids(rows), sids(live))
+        for (const row of rows) {
+          assert.equal(row.revokedReason, 'revoked')
+          assert.deepEqual(await rowOf(row.sid), row)
+        }
+        assert.deepEqual(await rowOf(expired.sid), expired)
+        assert.deepEqual(await rowOf(ended?.sid ?? ''), ended)
+      })
+
+      it('ends also those that start between two calls, wherever they stand among the others', async () => {
+        const started: SessionRow[] = []
+        const ended: SessionRow[] = []
+        for (let round = 0; round < 8; round++) {
+          started.push(await startSession(), await startSession(), await startSession())
+          ended.push(...(await store.sessions.revokeEverything('revoked', 2)))
+        }
+        assert.equal(ended.length, 16)
+        ended.push(...(await store.sessions.revokeEverything('revoked', 100)))
+        assert.deepEqual(sids(ended), sids(started))
+      })
+
+      it('of several at once returns each session to exactly one', async () => {
+        const started = await Promise.all(Array.from({ length: 12 }, (_, n) => startSession({ subject: `user-${n}` })))
+        const answers = await Promise.all(
+          [store, other, store, other].map((node) => node.sessions.revokeEverything('revoked', 100)),
+        )
+        assert.deepEqual(sids(answers.flat()), sids(started))
+      })
+    })
+
     describe('purge', () => {
       it('deletes sessions that ended longer ago than it is told to keep, and no others (RT-13, LO-08)', async () => {
         const revoked = await startSession({ lifetime: 99 * HOUR })
@@ -422,6 +540,12 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         assert.equal(await store.accounts.findByEmail('%@example.com'), null)
         assert.equal(await store.accounts.findByUsername('ada@example.com'), null)
         assert.equal(await store.accounts.findByUsername(id), null)
+      })
+
+      it('create takes over when an account was made elsewhere', async () => {
+        const account = await createAccount({ createdAt: 1_234_567_890_123 })
+        assert.equal(account.createdAt, 1_234_567_890_123)
+        assert.deepEqual(await other.accounts.findById(account.id), account)
       })
 
       it('create returns null when the e-mail or the username is taken, and changes nothing', async () => {
@@ -530,6 +654,271 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
       })
     })
 
+    describe('rehash', () => {
+      it('replaces the hash, and nothing else: neither the version nor a session', async () => {
+        const account = await createAccount()
+        const live = await startSession({ subject: account.id })
+        assert.equal(await store.accounts.rehash(account.id, 'hash-1', 'hash-1 anew'), true)
+        assert.deepEqual(await other.accounts.findById(account.id), { ...account, passwordHash: 'hash-1 anew' })
+        assert.deepEqual(await rowOf(live.sid), live)
+      })
+
+      it('answers false when the hash was another or there is no account, and changes nothing', async () => {
+        const account = await createAccount()
+        const bystander = await createAccount()
+        assert.equal(await store.accounts.rehash(account.id, 'hash-2', 'hash-3'), false)
+        assert.equal(await store.accounts.rehash('unknown', 'hash-1', 'hash-3'), false)
+        assert.deepEqual(await other.accounts.findById(account.id), account)
+        assert.deepEqual(await other.accounts.findById(bystander.id), bystander)
+      })
+
+      it('of several at once tells one true', async () => {
+        const { id } = await createAccount()
+        const answers = await Promise.all(
+          [store, other, store].map((node, index) => node.accounts.rehash(id, 'hash-1', `anew-${index}`)),
+        )
+        assert.equal(answers.filter((answer) => answer).length, 1)
+        assert.equal((await store.accounts.findById(id))?.passwordHash, `anew-${answers.indexOf(true)}`)
+      })
+
+      it('at once with a password change never brings the password before back', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id, credentialVersion } = await createAccount()
+          const [first, changed, second] = await Promise.all([
+            round % 2 === 0 ? store.accounts.rehash(id, 'hash-1', 'hash-1 anew') : null,
+            other.accounts.changePassword(id, credentialVersion, 'hash-2'),
+            round % 2 === 0 ? null : store.accounts.rehash(id, 'hash-1', 'hash-1 anew'),
+          ])
+          assert.ok(changed, 'whichever comes first')
+          assert.equal(typeof (first ?? second), 'boolean')
+          assert.equal((await store.accounts.findById(id))?.passwordHash, 'hash-2')
+        }
+      })
+    })
+
+    describe('a reset', () => {
+      it('is found by its digest until it expires, and not a moment longer (PW-11)', async () => {
+        const account = await createAccount()
+        const { now } = await store.sessions.find('unknown')
+        const expiresAt = await store.accounts.createReset(account.id, 'digest', HOUR)
+        assertSoon(expiresAt ?? 0, now + HOUR)
+        assert.deepEqual(await other.accounts.findReset('digest'), account)
+        assert.deepEqual(await other.accounts.findReset('digest'), account, 'looking does not use it')
+        await opened.advance(HOUR - 5000)
+        assert.deepEqual(await other.accounts.findReset('digest'), account)
+        await opened.advance(5000)
+        assert.equal(await other.accounts.findReset('digest'), null)
+        assert.equal(await other.accounts.redeemReset('digest', 'hash-2'), null)
+        assert.deepEqual(await store.accounts.findById(account.id), account)
+      })
+
+      it('redeemed replaces the hash, raises the version by one, and ends and returns the sessions (LO-05)', async () => {
+        const account = await createAccount()
+        const [live, ended] = [await startSession({ subject: account.id }), await startSession({ subject: account.id })]
+        const bystander = await startSession()
+        const before = await store.sessions.revoke(ended.sid, 'signed_out')
+        await store.accounts.createReset(account.id, 'digest', HOUR)
+        const rows = await other.accounts.redeemReset('digest', 'hash-2')
+        assert.deepEqual(rows && sids(rows), [live.sid])
+        assert.deepEqual(await store.accounts.findById(account.id), {
+          ...account,
+          passwordHash: 'hash-2',
+          credentialVersion: account.credentialVersion + 1,
+        })
+        assert.equal((await rowOf(live.sid))?.revokedReason, 'password_changed')
+        assert.deepEqual(await rowOf(ended.sid), before)
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+      })
+
+      it('works once, and of several at once for one (PW-11)', async () => {
+        const { id, credentialVersion } = await createAccount()
+        await store.accounts.createReset(id, 'digest', HOUR)
+        const answers = await Promise.all(
+          [store, other, store, other].map((node, index) => node.accounts.redeemReset('digest', `hash-${index}`)),
+        )
+        const winners = answers.flatMap((rows, index) => (rows === null ? [] : [index]))
+        assert.equal(winners.length, 1)
+        const after = await store.accounts.findById(id)
+        assert.deepEqual([after?.passwordHash, after?.credentialVersion], [`hash-${winners[0]}`, credentialVersion + 1])
+        assert.equal(await store.accounts.redeemReset('digest', 'hash-9'), null)
+        assert.equal(await other.accounts.findReset('digest'), null)
+      })
+
+      it('takes the place of an earlier one of its account, and of nobody else’s', async () => {
+        const [ada, bob] = [await createAccount(), await createAccount()]
+        await store.accounts.createReset(ada.id, 'first', HOUR)
+        await store.accounts.createReset(bob.id, 'of bob', HOUR)
+        await other.accounts.createReset(ada.id, 'second', HOUR)
+        assert.equal(await store.accounts.findReset('first'), null)
+        assert.equal(await store.accounts.redeemReset('first', 'hash-2'), null)
+        assert.deepEqual(await store.accounts.findReset('second'), ada)
+        assert.deepEqual(await store.accounts.findReset('of bob'), bob)
+      })
+
+      it('of several made at once for one account, one is left', async () => {
+        const { id } = await createAccount()
+        const digests = ['a', 'b', 'c', 'd']
+        await Promise.all(
+          digests.map((digest, index) => (index % 2 === 0 ? store : other).accounts.createReset(id, digest, HOUR)),
+        )
+        const found = await Promise.all(digests.map((digest) => store.accounts.findReset(digest)))
+        assert.equal(found.filter((account) => account !== null).length, 1)
+      })
+
+      it('is not made for an account that is unknown or disabled', async () => {
+        const { id } = await createAccount()
+        await store.accounts.setDisabled(id, true)
+        assert.equal(await other.accounts.createReset(id, 'digest', HOUR), null)
+        assert.equal(await store.accounts.createReset('unknown', 'digest', HOUR), null)
+        assert.equal(await store.accounts.findReset('digest'), null)
+        await store.accounts.setDisabled(id, false)
+        assert.equal(await store.accounts.findReset('digest'), null)
+        assert.equal(await store.accounts.findReset('unknown'), null)
+      })
+
+      it('is of no use while its account is disabled', async () => {
+        const { id } = await createAccount()
+        await store.accounts.createReset(id, 'digest', HOUR)
+        const before = (await other.accounts.setDisabled(id, true)) && (await store.accounts.findById(id))
+        assert.equal(await store.accounts.findReset('digest'), null)
+        assert.equal(await store.accounts.redeemReset('digest', 'hash-2'), null)
+        assert.deepEqual(await store.accounts.findById(id), before)
+      })
+
+      it('at once with the account’s disabling: either comes first, and no session is left', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id } = await createAccount()
+          const { sid } = await startSession({ subject: id })
+          await store.accounts.createReset(id, `digest-${round}`, HOUR)
+          const redeem = () => other.accounts.redeemReset(`digest-${round}`, 'hash-2')
+          const [first, disabled, second] = await Promise.all([
+            round % 2 === 0 ? redeem() : null,
+            store.accounts.setDisabled(id, true),
+            round % 2 === 0 ? null : redeem(),
+          ])
+          const redeemed = first ?? second
+          assert.deepEqual(sids([...(redeemed ?? []), ...(disabled ?? [])]), [sid], 'told to one of them')
+          assert.equal((await store.accounts.findById(id))?.passwordHash, redeemed === null ? 'hash-1' : 'hash-2')
+        }
+      })
+
+      it('dies with a password change, and at once with one either of them wins', async () => {
+        for (let round = 0; round < 10; round++) {
+          const { id, credentialVersion } = await createAccount()
+          await store.accounts.createReset(id, `digest-${round}`, HOUR)
+          const redeem = () => other.accounts.redeemReset(`digest-${round}`, 'hash-reset')
+          const [first, changed, second] = await Promise.all([
+            round % 2 === 0 ? redeem() : null,
+            store.accounts.changePassword(id, credentialVersion, 'hash-changed'),
+            round % 2 === 0 ? null : redeem(),
+          ])
+          const redeemed = first ?? second
+          assert.equal(Number(redeemed !== null) + Number(changed !== null), 1)
+          const after = await store.accounts.findById(id)
+          const winner = changed === null ? 'hash-reset' : 'hash-changed'
+          assert.deepEqual([after?.passwordHash, after?.credentialVersion], [winner, credentialVersion + 1])
+          assert.equal(await store.accounts.findReset(`digest-${round}`), null)
+        }
+      })
+
+      it('is forgotten with its account', async () => {
+        const { id } = await createAccount({ email: 'ada@example.com' })
+        await store.accounts.createReset(id, 'digest', HOUR)
+        await store.accounts.delete(id)
+        assert.equal(await other.accounts.findReset('digest'), null)
+        const again = await createAccount({ id, email: 'ada@example.com' })
+        assert.equal(await other.accounts.redeemReset('digest', 'hash-2'), null)
+        assert.deepEqual(await store.accounts.findById(id), again, 'not even an account of the same id inherits it')
+      })
+
+      it('is forgotten with everybody’s by forgetResets, which counts them and changes no account', async () => {
+        const accounts = [await createAccount(), await createAccount()]
+        for (const { id } of accounts) await store.accounts.createReset(id, `digest of ${id}`, HOUR)
+        assert.equal(await other.accounts.forgetResets(), 2)
+        for (const account of accounts) {
+          assert.equal(await store.accounts.findReset(`digest of ${account.id}`), null)
+          assert.equal(await store.accounts.redeemReset(`digest of ${account.id}`, 'hash-2'), null)
+          assert.deepEqual(await store.accounts.findById(account.id), account)
+        }
+        assert.equal(await store.accounts.forgetResets(), 0)
+      })
+
+      it('survives a hash that is only made anew', async () => {
+        const { id } = await createAccount()
+        await store.accounts.createReset(id, 'digest', HOUR)
+        await store.accounts.rehash(id, 'hash-1', 'hash-1 anew')
+        assert.deepEqual(await store.accounts.redeemReset('digest', 'hash-2'), [])
+      })
+    })
+
+    describe('setDisabled', () => {
+      it('marks the account with the time, ends its sessions and returns them (LO-06)', async () => {
+        const account = await createAccount()
+        const [live, ended] = [await startSession({ subject: account.id }), await startSession({ subject: account.id })]
+        const bystander = await startSession()
+        const before = await store.sessions.revoke(ended.sid, 'signed_out')
+        await opened.advance(1000)
+        const rows = await store.accounts.setDisabled(account.id, true)
+        assert.deepEqual(rows && sids(rows), [live.sid])
+        assert.equal((await rowOf(live.sid))?.revokedReason, 'account_disabled')
+        assert.deepEqual(await rowOf(ended.sid), before)
+        assert.deepEqual(await rowOf(bystander.sid), bystander)
+        const after = await other.accounts.findById(account.id)
+        assertSoon(after?.disabledAt ?? 0, account.createdAt + 1000)
+        assert.deepEqual({ ...after, disabledAt: null }, account)
+      })
+
+      it('takes it back, ends nothing, and lets sessions start again, but none that has ended', async () => {
+        const account = await createAccount()
+        const { sid } = await startSession({ subject: account.id })
+        await store.accounts.setDisabled(account.id, true)
+        assert.deepEqual(await other.accounts.setDisabled(account.id, false), [])
+        assert.deepEqual(await store.accounts.findById(account.id), account)
+        assert.equal((await rowOf(sid))?.revokedReason, 'account_disabled')
+        const { id: accountId, credentialVersion } = account
+        const guard = { accountId, credentialVersion }
+        const live = await store.sessions.start(newSession({ subject: accountId }), guard)
+        assert.ok(live)
+        assert.deepEqual(await other.accounts.setDisabled(accountId, false), [])
+        assert.deepEqual(await rowOf(live.sid), live)
+      })
+
+      it('returns null for an account that is not there, and each session to one of two at once', async () => {
+        assert.equal(await store.accounts.setDisabled('unknown', true), null)
+        assert.equal(await store.accounts.setDisabled('unknown', false), null)
+        const { id } = await createAccount()
+        const started = [await startSession({ subject: id }), await startSession({ subject: id })]
+        const answers = await Promise.all([store, other].map((node) => node.accounts.setDisabled(id, true)))
+        assert.deepEqual(sids(answers.flatMap((rows) => rows ?? [])), sids(started))
+      })
+    })
+
+    describe('list of accounts', () => {
+      it('gives all of them by id, page after page, each once', async () => {
+        const created = []
+        for (const id of ['b', 'a', 'e', 'D', 'c', '_', '-']) created.push(await createAccount({ id }))
+        const listed: Account[] = []
+        for (let page = await store.accounts.list('', 3); page.length > 0; ) {
+          assert.ok(page.length <= 3)
+          listed.push(...page)
+          assert.ok(listed.length <= created.length, 'and comes to an end')
+          page = await other.accounts.list(page.at(-1)?.id ?? '', 3)
+        }
+        const byId = ({ id: one }: Account, { id: two }: Account) => (one < two ? -1 : 1)
+        assert.deepEqual(listed, created.sort(byId))
+      })
+
+      it('is empty after the last one, and includes who is disabled', async () => {
+        assert.deepEqual(await store.accounts.list('', 10), [])
+        const { id } = await createAccount()
+        await store.accounts.setDisabled(id, true)
+        const [listed] = await store.accounts.list('', 10)
+        assert.notEqual(listed?.disabledAt, null)
+        assert.deepEqual(await store.accounts.list(id, 10), [])
+        assert.deepEqual(await store.accounts.list('', 0), [])
+      })
+    })
+
     describe('keys', () => {
       it('read answers version 0 and no keys for a store that has none yet', async () => {
         const { version, keys } = await store.keys.read()
@@ -589,12 +978,21 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
           list: () => store.sessions.list(row.subject),
           revoke: () => store.sessions.revoke(row.sid, 'revoked'),
           revokeAll: () => store.sessions.revokeAll(row.subject, 'revoked'),
+          trim: () => store.sessions.trim('a', 1, 'sid'),
+          revokeEverything: () => store.sessions.revokeEverything('revoked', 1),
           purge: () => store.sessions.purge(0, 1),
           create: () => store.accounts.create(newAccount()),
           findById: () => store.accounts.findById('a'),
           findByEmail: () => store.accounts.findByEmail('a@example.com'),
           findByUsername: () => store.accounts.findByUsername('a'),
           changePassword: () => store.accounts.changePassword('a', 1, 'hash'),
+          rehash: () => store.accounts.rehash('a', 'hash', 'hash'),
+          createReset: () => store.accounts.createReset('a', 'digest', 1),
+          findReset: () => store.accounts.findReset('digest'),
+          redeemReset: () => store.accounts.redeemReset('digest', 'hash'),
+          forgetResets: () => store.accounts.forgetResets(),
+          setDisabled: () => store.accounts.setDisabled('a', true),
+          listAccounts: () => store.accounts.list('', 1),
           delete: () => store.accounts.delete('a'),
           read: () => store.keys.read(),
           replace: () => store.keys.replace(0, []),

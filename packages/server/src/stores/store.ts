@@ -93,9 +93,17 @@ export interface SessionStore {
 
   /**
    * Revokes, for `session_limit`, the subject's live sessions beyond the `keep` last used ones, and returns them. Durable.
-   * Two at once may revoke the same sessions; each is returned to one of them.
+   * `newest` counts as the last used, whatever the clock says. Two at once may want to revoke the same sessions; each is
+   * returned to one of them.
    */
-  trim(subject: string, keep: number): Promise<readonly SessionRow[]>
+  trim(subject: string, keep: number, newest: string): Promise<readonly SessionRow[]>
+
+  /**
+   * Revokes at most `limit` sessions, of whatever subjects, that have been neither revoked nor reached their absolute
+   * limit, and returns those that it did. Durable. When it returns fewer than `limit`, all sessions that had started
+   * before the call have ended.
+   */
+  revokeEverything(reason: RevokedReason, limit: number): Promise<readonly SessionRow[]>
 
   /**
    * Deletes at most `limit` sessions that ended (revoked or past their absolute limit) more than `keep` milliseconds
@@ -122,7 +130,10 @@ export interface Account {
   readonly disabledAt: number | null
 }
 
-export type NewAccount = Pick<Account, 'id' | 'email' | 'username' | 'passwordHash' | 'profile'>
+export type NewAccount = Pick<Account, 'id' | 'email' | 'username' | 'passwordHash' | 'profile'> & {
+  /** When it was made elsewhere, in milliseconds since 1970; the store's now unless given. */
+  readonly createdAt?: number | undefined
+}
 
 export interface AccountStore {
   /** Inserts an account, or returns null when its e-mail or its username is taken: of two at once, one wins. Durable. */
@@ -157,8 +168,10 @@ export interface AccountStore {
    * sessions, in one atomic step. Durable. Of two at once, one wins; null when there is no such reset (any more).
    */
   redeemReset(digest: string, passwordHash: string): Promise<readonly SessionRow[] | null>
+  /** Forgets every reset that has not been used, and returns how many that were. Durable. */
+  forgetResets(): Promise<number>
   /**
-   * Disables an account, which ends its sessions and lets none start, or enables it again, in one atomic step. Durable.
+   * Disables an account, which ends its sessions, lets none start and forgets its reset, or enables it again, in one atomic step. Durable.
    * Returns the ended sessions; null when there is no such account.
    */
   setDisabled(id: string, isDisabled: boolean): Promise<readonly SessionRow[] | null>
@@ -171,7 +184,8 @@ export interface AccountStore {
   delete(id: string): Promise<readonly SessionRow[] | null>
 }
 
-export type KeyState = 'pending' | 'active' | 'retired'
+/** `pulled`: withdrawn before its time; verifies nothing, and is listed until its last token would have expired. */
+export type KeyState = 'pending' | 'active' | 'retired' | 'pulled'
 
 /** A signing key as stored. The private part is sealed; its seal covers all the other fields. */
 export interface StoredKey {

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Accounts, LoginName } from '../../accounts/accounts.ts'
-import { canonical, password, toLoginName } from '../../accounts/schemas.ts'
+import { canonical, canonicalUsername, password, toLoginName } from '../../accounts/schemas.ts'
 import type { Services } from '../../services.ts'
 import { assertTrustedOrigin } from '../csrf.ts'
 import { publicRoute, type Route } from '../route.ts'
@@ -40,7 +40,7 @@ export function loginRoute({ cookies, sessions, limits, trustedOrigins }: Servic
       await limits.admit('login', address)
       const context = { delivery: body.delivery, userAgent }
       const { user, tokens } = await accounts.login(loginName(body), body.password, context)
-      await limits.refund('login', address)
+      await limits.refundLogin(address)
       if (carried.refreshToken) await sessions.revokeByToken(carried.refreshToken, 'replaced')
       return tokenReply(cookies, 200, tokens, toPublicUser(user))
     },
@@ -49,6 +49,6 @@ export function loginRoute({ cookies, sessions, limits, trustedOrigins }: Servic
 
 function loginName({ login = '', email, username }: z.output<typeof body>): LoginName {
   if (email !== undefined) return { email: canonical(email.trim()) }
-  if (username !== undefined) return { username: canonical(username.trim()) }
+  if (username !== undefined) return { username: canonicalUsername(username) }
   return toLoginName(login)
 }

@@ -111,3 +111,43 @@ describe('POST /password/reset', () => {
     assert.equal(outcome(await reset(made?.token)), '204')
   })
 })
+
+describe('POST /password/reset, misused', () => {
+  it('PW-11 answers for a disabled account as for a token that never was', async () => {
+    const ada = await server.signUp('body')
+    const made = await server.latchkey.accounts?.createReset(ada.subject)
+    await server.latchkey.accounts?.disable(ada.subject)
+    const [disabled, unknown] = await Promise.all(
+      [made?.token, 'unknown'].map((token) =>
+        server.send('POST', '/password/reset', { json: { token, newPassword: NEW_PASSWORD } }),
+      ),
+    )
+    assert.deepEqual([disabled?.status, disabled?.text], [400, unknown?.text])
+    assert.deepEqual([...(disabled?.headers ?? [])], [...(unknown?.headers ?? [])])
+  })
+
+  it('PW-07 refuses a password made of the account’s own address, and names the field', async () => {
+    const ada = await server.signUp('body', 'lovelace@example.com')
+    const made = await server.latchkey.accounts?.createReset(ada.subject)
+    const json = { token: made?.token, newPassword: 'Lovelace-Lovelace-1815' }
+    const { status, body } = await server.send('POST', '/password/reset', { json })
+    assert.deepEqual([status, body.code, body.errors?.[0]?.pointer], [422, 'password_too_common', '/newPassword'])
+  })
+
+  it('RL-06 is limited per address, and then not even a good token is looked at', async () => {
+    const limited = await start({ rateLimits: 'on', via: 'node' })
+    const ada = await limited.signUp('body')
+    const made = await limited.latchkey.accounts?.createReset(ada.subject)
+    const reset = (token: unknown) =>
+      limited.send('POST', '/password/reset', { json: { token, newPassword: NEW_PASSWORD } })
+    const outcomes = new Map<string, number>()
+    for (let guess = 0; guess < 200 && !outcomes.has('429 rate_limited'); guess++) {
+      const answer = outcome(await reset(`guess-${guess}`))
+      outcomes.set(answer, (outcomes.get(answer) ?? 0) + 1)
+    }
+    assert.deepEqual([...outcomes.keys()], ['400 reset_token_invalid', '429 rate_limited'])
+    assert.equal(outcome(await reset(made?.token)), '429 rate_limited')
+    assert.equal((await ada.refresh()).status, 200, 'RL-04: who is signed in stays so')
+    await limited.close()
+  })
+})

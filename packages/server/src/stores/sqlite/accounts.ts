@@ -19,11 +19,11 @@ export class SqliteAccounts implements AccountStore {
     this.#statements = prepare(db)
   }
 
-  async create({ id, email, username, passwordHash, profile }: NewAccount): Promise<Account | null> {
+  async create({ id, email, username, passwordHash, profile, createdAt }: NewAccount): Promise<Account | null> {
     // Before the group, so that a profile that is no JSON fails nobody else's write.
     const json = JSON.stringify(profile)
     return this.#writer.run('durable', () => {
-      const columns = this.#statements.create.get(id, email, username, passwordHash, json, this.#now())
+      const columns = this.#statements.create.get(id, email, username, passwordHash, json, createdAt ?? this.#now())
       return columns === undefined ? null : toAccount(columns)
     })
   }
@@ -82,10 +82,15 @@ export class SqliteAccounts implements AccountStore {
     })
   }
 
+  forgetResets(): Promise<number> {
+    return this.#writer.run('durable', () => Number(this.#statements.forgetResets.run().changes))
+  }
+
   setDisabled(id: string, isDisabled: boolean): Promise<readonly SessionRow[] | null> {
     return this.#writer.run('durable', () => {
       const { changes } = this.#statements.setDisabled.run(isDisabled ? this.#now() : null, id)
       if (changes === 0) return null
+      if (isDisabled) this.#statements.deleteReset.run(id)
       return isDisabled ? this.#sessions.revokeAllNow(id, 'account_disabled') : []
     })
   }
@@ -131,6 +136,7 @@ function prepare(db: DatabaseSync) {
       UPDATE accounts SET password_hash = ?, credential_version = credential_version + 1 WHERE id = ?`),
     setDisabled: db.prepare('UPDATE accounts SET disabled_at = ? WHERE id = ?'),
     list: db.prepare('SELECT * FROM accounts WHERE id > ? ORDER BY id LIMIT ?'),
+    forgetResets: db.prepare('DELETE FROM password_resets'),
     deleteReset: db.prepare('DELETE FROM password_resets WHERE account_id = ?'),
     delete: db.prepare('DELETE FROM accounts WHERE id = ?'),
   }

@@ -11,12 +11,35 @@ interface Job {
   readonly reject: (error: unknown) => void
 }
 
+const SQLITE_CONSTRAINT = 19
+
+/** One job's arguments were at fault, not the database: the others of its group are done again without it. */
+class CallersFault extends Error {
+  readonly job: Job
+
+  constructor(job: Job, cause: unknown) {
+    super('a write was given what cannot be stored', { cause })
+    this.job = job
+  }
+}
+
+function perform(job: Job): () => void {
+  try {
+    return job.perform()
+  } catch (cause) {
+    // The low byte is the kind of error, the next which constraint it was.
+    const isConstraint =
+      cause instanceof Error && 'errcode' in cause && (Number(cause.errcode) & 0xff) === SQLITE_CONSTRAINT
+    throw isConstraint || cause instanceof TypeError ? new CallersFault(job, cause) : cause
+  }
+}
+
 /**
  * Gathers the writes of one turn of the event loop into one transaction, so that a hundred concurrent refreshes cost one
  * commit. Nobody is answered before the commit; when it fails, everybody in the group gets `store_unavailable`, and
  * nothing of it has happened.
  *
- * Work must not throw for reasons of its own (use ON CONFLICT and WHERE): a throw is a fault of the database.
+ * Work may be done twice, so it must not have effects but on the database.
  */
 export class GroupedWriter {
   readonly #db: DatabaseSync
@@ -47,6 +70,12 @@ export class GroupedWriter {
     try {
       for (const resolve of this.#commit(jobs)) resolve()
     } catch (cause) {
+      if (cause instanceof CallersFault) {
+        cause.job.reject(cause.cause)
+        this.#queue = [...jobs.filter((job) => job !== cause.job), ...this.#queue]
+        this.flush()
+        return
+      }
       const error = new LatchkeyError('store_unavailable', { retryAfter: 1, cause })
       for (const job of jobs) job.reject(error)
     }
@@ -56,7 +85,7 @@ export class GroupedWriter {
     this.#setSynchronous(jobs.some((job) => job.durability === 'durable') ? 'FULL' : 'NORMAL')
     this.#db.exec('BEGIN IMMEDIATE')
     try {
-      const performed = jobs.map((job) => job.perform())
+      const performed = jobs.map(perform)
       this.#db.exec('COMMIT')
       return performed
     } catch (cause) {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync } from 'node:sqlite'
 
 const FOLDER = join(import.meta.dirname, '../../../migrations/sqlite')
 
@@ -11,9 +11,7 @@ const FOLDER = join(import.meta.dirname, '../../../migrations/sqlite')
  * @throws Error when the database is newer than this program
  */
 export function migrate(db: DatabaseSync, folder = FOLDER): void {
-  const files = readdirSync(folder)
-    .filter((name) => /^\d{4}_.*\.sql$/.test(name))
-    .sort()
+  const files = migrationsIn(folder)
   if (versionOf(db) === files.length) return
   db.exec('BEGIN IMMEDIATE')
   try {
@@ -28,6 +26,30 @@ export function migrate(db: DatabaseSync, folder = FOLDER): void {
     if (db.isTransaction) db.exec('ROLLBACK')
     throw error
   }
+}
+
+/** How far a database's schema has come, and how far this program would bring it. */
+export interface SchemaStatus {
+  readonly current: number
+  readonly latest: number
+}
+
+/** Looks without touching: a file that is not there stays away, and has schema 0. */
+export function sqliteSchema(file: string): SchemaStatus {
+  const latest = migrationsIn(FOLDER).length
+  if (!existsSync(file)) return { current: 0, latest }
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    return { current: versionOf(db), latest }
+  } finally {
+    db.close()
+  }
+}
+
+function migrationsIn(folder: string): readonly string[] {
+  return readdirSync(folder)
+    .filter((name) => /^\d{4}_.*\.sql$/.test(name))
+    .sort()
 }
 
 function versionOf(db: DatabaseSync): number {

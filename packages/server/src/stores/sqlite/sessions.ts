@@ -1,5 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { DELIVERIES, decide, REVOKED_REASONS, type RevokedReason, type SessionRow } from '@latchkey/protocol/rotation'
+import {
+  DELIVERIES,
+  decide,
+  isYoung,
+  REVOKED_REASONS,
+  type RevokedReason,
+  type SessionRow,
+} from '@latchkey/protocol/rotation'
 import type { CredentialGuard, NewSession, Promotion, PromotionOutcome, SessionStore } from '../store.ts'
 import { type Columns, integer, oneOf, optionalInteger, optionalText, text } from './columns.ts'
 import type { GroupedWriter } from './grouped-writer.ts'
@@ -9,6 +16,8 @@ export class SqliteSessions implements SessionStore {
   readonly #writer: GroupedWriter
   readonly #now: () => number
   readonly #statements: ReturnType<typeof prepare>
+  /** Where `revokeEverything` goes on: from the beginning, it would read what it has revoked with every batch. */
+  #swept = ''
 
   constructor(db: DatabaseSync, writer: GroupedWriter, now: () => number) {
     this.#writer = writer
@@ -40,14 +49,15 @@ export class SqliteSessions implements SessionStore {
   }
 
   async promote(promotion: Promotion): Promise<PromotionOutcome> {
-    const { gen, jti, turnEvery, device } = promotion
-    const { now, row } = await this.find(promotion.sid)
-    if (row === null || decide(row, promotion, now, turnEvery) !== 'turn') return { now, row, promoted: false }
+    const { sid, gen, jti, turnEvery, device } = promotion
+    // What cannot turn is only read. The rest is read, decided and written under the write lock, in one transaction.
+    if (isYoung(promotion, this.#now(), turnEvery)) return { ...(await this.find(sid)), promoted: false }
     return this.#writer.run('cheap', () => {
-      const { changes } = this.#statements.promote.run(gen, jti, now, device.userAgent, row.sid, row.gen)
-      return changes === 1
-        ? { now, row: { ...row, gen, jti, promotedAt: now, device }, promoted: true }
-        : { now, row: this.#read(row.sid), promoted: false }
+      const now = this.#now()
+      const row = this.#read(sid)
+      if (row === null || decide(row, promotion, now, turnEvery) !== 'turn') return { now, row, promoted: false }
+      this.#statements.promote.run(gen, jti, now, device.userAgent, sid)
+      return { now, row: { ...row, gen, jti, promotedAt: now, device }, promoted: true }
     })
   }
 
@@ -83,12 +93,24 @@ export class SqliteSessions implements SessionStore {
     this.#statements.forgetDevices.run(subject)
   }
 
-  async trim(subject: string, keep: number): Promise<readonly SessionRow[]> {
-    const isOver = await reading(() => this.#statements.over.get(subject, this.#now(), keep) !== undefined)
+  async trim(subject: string, keep: number, newest: string): Promise<readonly SessionRow[]> {
+    const isOver = await reading(() => this.#statements.over.get(subject, this.#now(), newest, keep) !== undefined)
     if (!isOver) return []
     return this.#writer.run('durable', () => {
       const now = this.#now()
-      return this.#statements.trim.all(now, 'session_limit', subject, now, keep).map(toRow)
+      return this.#statements.trim.all(now, 'session_limit', subject, now, newest, keep).map(toRow)
+    })
+  }
+
+  revokeEverything(reason: RevokedReason, limit: number): Promise<readonly SessionRow[]> {
+    return this.#writer.run('durable', () => {
+      const now = this.#now()
+      const revokeAfter = (sid: string, most: number) =>
+        this.#statements.revokeEverything.all(now, reason, now, sid, most).map(toRow)
+      const rows = [...revokeAfter(this.#swept, limit)]
+      if (rows.length < limit) rows.push(...revokeAfter('', limit - rows.length))
+      this.#swept = rows.length < limit ? '' : rows.reduce((last, { sid }) => (sid > last ? sid : last), '')
+      return rows
     })
   }
 
@@ -109,7 +131,7 @@ export class SqliteSessions implements SessionStore {
 /** A subject's live sessions but the last used ones. */
 const BEYOND = `
   FROM sessions WHERE subject = ? AND revoked_at IS NULL AND expires_at > ?
-  ORDER BY promoted_at DESC, created_at DESC LIMIT -1 OFFSET ?`
+  ORDER BY sid = ? DESC, promoted_at DESC, created_at DESC LIMIT -1 OFFSET ?`
 
 function prepare(db: DatabaseSync) {
   return {
@@ -118,10 +140,7 @@ function prepare(db: DatabaseSync) {
       INSERT INTO sessions
         (sid, subject, key_hash, gen, promoted_at, created_at, expires_at, delivery, scope, amr, user_agent)
       VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?)`),
-    // Compares with the generation that the decision was made on; all else it depends on never changes, but revocation.
-    promote: db.prepare(`
-      UPDATE sessions SET gen = ?, jti = ?, promoted_at = ?, user_agent = ?
-      WHERE sid = ? AND gen = ? AND revoked_at IS NULL`),
+    promote: db.prepare('UPDATE sessions SET gen = ?, jti = ?, promoted_at = ?, user_agent = ? WHERE sid = ?'),
     find: db.prepare('SELECT * FROM sessions WHERE sid = ?'),
     list: db.prepare(`
       SELECT * FROM sessions WHERE subject = ? AND revoked_at IS NULL AND expires_at > ? ORDER BY created_at DESC, sid`),
@@ -132,6 +151,11 @@ function prepare(db: DatabaseSync) {
     over: db.prepare(`SELECT sid ${BEYOND}`),
     trim: db.prepare(`
       UPDATE sessions SET revoked_at = ?, revoked_reason = ? WHERE sid IN (SELECT sid ${BEYOND}) RETURNING *`),
+    revokeEverything: db.prepare(`
+      UPDATE sessions SET revoked_at = ?, revoked_reason = ?
+      WHERE sid IN (
+        SELECT sid FROM sessions WHERE revoked_at IS NULL AND expires_at > ? AND sid > ? ORDER BY sid LIMIT ?)
+      RETURNING *`),
     forgetDevices: db.prepare('UPDATE sessions SET user_agent = NULL WHERE subject = ?'),
     // Two lookups by index; an OR would scan the table.
     purge: db.prepare(`

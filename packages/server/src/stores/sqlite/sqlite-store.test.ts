@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -7,6 +7,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import type { SessionRow } from '@latchkey/protocol/rotation'
 import { conformance, isUnavailable, newAccount, newSession, promotionOf, storedKey } from '../conformance.ts'
 import { conformanceAcrossProcesses } from '../testing/two-processes.ts'
+import { sqliteSchema } from './migrate.ts'
 import { type SqliteStore, sqliteStore } from './sqlite-store.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'latchkey-sqlite-'))
@@ -27,11 +28,6 @@ conformance('SQLite on a file', async () => {
     store: sqliteStore(file, clock),
     advance: clock.advance,
     peer: async () => sqliteStore(file, clock),
-    disable: async (id) => {
-      const db = new DatabaseSync(file)
-      db.prepare('UPDATE accounts SET disabled_at = 1 WHERE id = ?').run(id)
-      db.close()
-    },
   }
 })
 
@@ -39,7 +35,6 @@ conformanceAcrossProcesses('SQLite', () => `sqlite:${freshFile()}`)
 
 describe('a write that SQLite cannot commit', () => {
   for (const [why, obstruct] of [
-    ['one of its statements fails', () => () => {}],
     ['the disk is full', fillDisk],
     ['another process holds the write lock', holdLock],
   ] as const) {
@@ -51,7 +46,6 @@ describe('a write that SQLite cannot commit', () => {
       const group = [
         store.sessions.revoke(sid, 'signed_out'),
         store.sessions.start(newSession({ scope: 'x'.repeat(100_000) })),
-        store.sessions.start(newSession({ sid })),
         store.accounts.create(newAccount()),
         store.keys.replace(0, [storedKey('kid')]),
         store.sessions.purge(0, 10),
@@ -67,6 +61,23 @@ describe('a write that SQLite cannot commit', () => {
       assert.ok(await store.sessions.revoke(sid, 'signed_out'), 'and writes, once the obstacle is gone')
     })
   }
+
+  // One argument of the wrong type used to fail every write of the same turn of the event loop.
+  it('is done without the one whose arguments cannot be stored: only its own caller fails', async (t) => {
+    const { store } = await openTracked(t)
+    const row = await start(store)
+    const settled = await Promise.allSettled([
+      store.sessions.start(newSession()),
+      store.sessions.revoke(undefined as unknown as string, 'signed_out'),
+      store.sessions.start(newSession({ delivery: 'nope' as 'body' })),
+      store.sessions.revoke(row.sid, 'signed_out'),
+    ])
+    assert.deepEqual(
+      settled.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'rejected', 'fulfilled'],
+    )
+    assert.equal((await store.sessions.find(row.sid)).row?.revokedReason, 'signed_out')
+  })
 
   it('does not fail for a profile that is no JSON: only its own caller does', async (t) => {
     const { store } = await openTracked(t)
@@ -103,6 +114,12 @@ describe('a group of writes', () => {
       revokeAll: () => store.sessions.revokeAll('nobody', 'signed_out'),
       create: () => store.accounts.create(newAccount()),
       changePassword: () => store.accounts.changePassword('nobody', 1, 'hash'),
+      rehash: () => store.accounts.rehash('nobody', 'hash', 'hash'),
+      createReset: () => store.accounts.createReset('nobody', 'digest', 1),
+      redeemReset: () => store.accounts.redeemReset('digest', 'hash'),
+      forgetResets: () => store.accounts.forgetResets(),
+      revokeEverything: () => store.sessions.revokeEverything('revoked', 1),
+      setDisabled: () => store.accounts.setDisabled('nobody', true),
       delete: () => store.accounts.delete('nobody'),
       replace: () => store.keys.replace(0, []),
     }
@@ -131,6 +148,19 @@ describe('opening a SQLite file', () => {
     assert.throws(() => sqliteStore(file), /the database has schema 9999, this program knows \d+: use a newer latchkey/)
     assert.equal(db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.tables, 0)
     db.close()
+  })
+
+  it('and only looking at its schema leaves the file as it is, or away', async (t) => {
+    const missing = freshFile()
+    const { current, latest } = sqliteSchema(missing)
+    assert.deepEqual([current, latest > 0, existsSync(missing)], [0, true, false])
+    const old = freshFile()
+    const db = new DatabaseSync(old)
+    t.after(() => db.close())
+    db.exec('PRAGMA user_version = 1')
+    assert.deepEqual(sqliteSchema(old), { current: 1, latest })
+    assert.deepEqual(sqliteSchema((await openTracked(t)).file), { current: latest, latest })
+    assert.equal(db.prepare('SELECT count(*) AS tables FROM sqlite_schema').get()?.tables, 0)
   })
 
   it('finds everything as it was left (RT-07)', async (t) => {
@@ -216,7 +246,9 @@ function synchronous(db: DatabaseSync): string {
 /** Everything in the database, as another process sees it. */
 function dump(file: string): unknown {
   const db = new DatabaseSync(file, { readOnly: true })
-  const tables = ['sessions', 'accounts', 'signing_keys'].map((table) => db.prepare(`SELECT * FROM ${table}`).all())
+  const tables = ['sessions', 'accounts', 'signing_keys', 'password_resets'].map((table) =>
+    db.prepare(`SELECT * FROM ${table}`).all(),
+  )
   db.close()
   return tables
 }
