@@ -6,8 +6,15 @@ const ID_BYTES = 16
 const pool = Buffer.alloc(256 * ID_BYTES)
 let next = pool.length
 
-/** 128 random bits, base64url. */
+/** 128 random bits, base64url; never with a hyphen in front, or a command line would take an id for an option. */
 export function randomId(): string {
+  for (;;) {
+    const id = takeId()
+    if (!id.startsWith('-')) return id
+  }
+}
+
+function takeId(): string {
   if (next === pool.length) {
     randomFillSync(pool)
     next = 0

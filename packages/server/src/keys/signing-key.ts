@@ -13,6 +13,7 @@ import {
 import { promisify } from 'node:util'
 import type { SignatureAlgorithm } from '@latchkey/protocol/access-token'
 import { encodeJson } from '@latchkey/protocol/compact'
+import { randomId } from '../random-id.ts'
 import type { KeyState, StoredKey } from '../stores/store.ts'
 
 /** A key in use by this process. `sign` and `verify` take the JWS signing input; signatures are base64url. */
@@ -88,7 +89,7 @@ export async function makeKey(
   const jwk = publicKey.export({ format: 'jwk' })
   const publicJwk: Record<string, string> = {}
   for (const member of ALGORITHMS[alg].members) publicJwk[member] = String(jwk[member])
-  const open = { kid: randomBytes(12).toString('base64url'), alg, state, publicJwk, since }
+  const open = { kid: randomId(), alg, state, publicJwk, since }
   return { ...open, sealedPrivateKey: seal(privateKey.export({ format: 'der', type: 'pkcs8' }), open, sealing) }
 }
 
