@@ -187,15 +187,15 @@ export const CATALOGUE = {
   store_unavailable: {
     status: 503,
     title: 'Store unavailable',
-    when: 'The session store does not answer. No cookie was touched, and no refresh signs anybody out. A sign-up or a password change may have been stored all the same.',
+    when: 'The session store does not answer. No cookie was touched, and nobody is signed out.',
     remedy:
-      'Try again after the seconds that `Retry-After` names, with the same token; after a sign-up or a password change, sign in.',
+      'Try again after the seconds that `Retry-After` names, with the same token. A sign-up that then finds its name taken was stored the first time: log in.',
   },
   internal_error: {
     status: 500,
     title: 'Internal error',
-    when: 'A fault of ours. No refresh signs anybody out. A sign-up or a password change may have been stored all the same.',
-    remedy: 'Try again; after a sign-up or a password change, sign in. Report it if it stays.',
+    when: 'A fault of ours, or of the application. Nobody is signed out by it.',
+    remedy: 'Try again; report it if it stays.',
   },
 } as const satisfies Record<string, CatalogueEntry>
 

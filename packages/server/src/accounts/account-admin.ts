@@ -44,17 +44,17 @@ export class AccountAdmin {
    * `store_unavailable`
    */
   async create(signUp: SignUp): Promise<User> {
-    return toUser(await this.insert(signUp))
+    const account = await this.add(await this.newAccount(signUp))
+    if (account === null) throw new LatchkeyError('account_exists')
+    return toUser(account)
   }
 
-  /** As `create`, with the credential's version for whoever goes on to sign in. */
-  protected async insert({ email, username, password, profile }: SignUp): Promise<Account> {
-    const { passwords, policy } = this.#options
+  /** An account that is ready to be stored. */
+  protected async newAccount({ email, username, password, profile }: SignUp): Promise<NewAccount> {
+    const { passwords, policy, randomId } = this.#options
     policy.check(password, { email, username })
     const names = { email: email ?? null, username: username ?? null }
-    const account = await this.add({ ...names, passwordHash: await passwords.hash(password), profile })
-    if (account === null) throw new LatchkeyError('account_exists')
-    return account
+    return { id: randomId(), ...names, passwordHash: await passwords.hash(password), profile }
   }
 
   /** The hash of a password for `add`, whatever the policy says of it. @throws LatchkeyError `server_busy` */

@@ -1,7 +1,7 @@
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import type { Delivery } from '@latchkey/protocol/rotation'
 import { inSpan } from '../observability/spans.ts'
-import type { Sessions, Tokens } from '../sessions/sessions.ts'
+import type { Sessions, StartOptions, Tokens } from '../sessions/sessions.ts'
 import type { Account, AccountStore } from '../stores/store.ts'
 import { AccountAdmin, type AccountAdminOptions, digest, type SignUp } from './account-admin.ts'
 import { isCutShort, isOutdated } from './password-hashes.ts'
@@ -46,8 +46,13 @@ export class Accounts extends AccountAdmin {
   }
 
   async #signup(given: SignUp, context: SignInContext): Promise<SignedIn> {
-    const account = await this.insert(given)
-    return this.#signIn(account, account.credentialVersion, context)
+    const { sessions, emit } = this.#options
+    const fresh = await this.newAccount(given)
+    const prepared = await sessions.prepare(sessionOf(fresh.id, context))
+    const created = await this.#store.createSignedIn(fresh, prepared.session)
+    if (created === null) throw new LatchkeyError('account_exists')
+    emit({ type: 'account_created', subject: fresh.id })
+    return { user: toUser(created.account), tokens: await sessions.begin(prepared, created.session) }
   }
 
   /**
@@ -70,9 +75,11 @@ export class Accounts extends AccountAdmin {
     if (isOutdated(account.passwordHash) && !isCutShort(account.passwordHash, password)) {
       await this.#upgrade(account, password)
     }
-    const signedIn = await this.#signIn(account, account.credentialVersion, context)
-    this.#options.emit({ type: 'login_succeeded', subject: account.id, sid: signedIn.tokens.session.sid })
-    return signedIn
+    const guard = { accountId: account.id, credentialVersion: account.credentialVersion }
+    const tokens = await this.#options.sessions.startGuarded(sessionOf(account.id, context), guard)
+    if (tokens === null) throw this.#refuse(account)
+    this.#options.emit({ type: 'login_succeeded', subject: account.id, sid: tokens.session.sid })
+    return { user: toUser(account), tokens }
   }
 
   /** @throws LatchkeyError `session_revoked` when the account is gone */
@@ -101,11 +108,13 @@ export class Accounts extends AccountAdmin {
     const { sessions, passwords, policy, emit } = this.#options
     const account = await this.#authenticate(id, current)
     policy.check(next, account, '/newPassword')
-    const changed = await this.#store.changePassword(id, account.credentialVersion, await passwords.hash(next))
-    if (changed === null) throw this.#refuse(account)
+    const hash = await passwords.hash(next)
+    const prepared = await sessions.prepare(sessionOf(id, context))
+    const changed = await this.#store.changePassword(id, account.credentialVersion, hash, prepared.session)
+    if (changed === null || changed.started === null) throw this.#refuse(account)
     emit({ type: 'password_changed', subject: id })
     sessions.announceEnd(changed.ended, 'password_changed')
-    return this.#signIn(account, changed.credentialVersion, context)
+    return { user: toUser(account), tokens: await sessions.begin(prepared, changed.started) }
   }
 
   /**
@@ -124,16 +133,6 @@ export class Accounts extends AccountAdmin {
     await limits.forget(limitedNames(account))
     emit({ type: 'password_reset_used', subject: account.id })
     sessions.announceEnd(ended, 'password_changed')
-  }
-
-  async #signIn(account: Account, credentialVersion: number, context: SignInContext): Promise<SignedIn> {
-    const { delivery = 'cookie', userAgent } = context
-    const tokens = await this.#options.sessions.startGuarded(
-      { subject: account.id, delivery, userAgent, amr: ['pwd'] },
-      { accountId: account.id, credentialVersion },
-    )
-    if (tokens === null) throw this.#refuse(account)
-    return { user: toUser(account), tokens }
   }
 
   async #authenticate(id: string, password: string): Promise<Account> {
@@ -175,4 +174,8 @@ export class Accounts extends AccountAdmin {
     this.#options.emit({ type: 'password_reset_refused' })
     return new LatchkeyError('reset_token_invalid')
   }
+}
+
+function sessionOf(subject: string, { delivery = 'cookie', userAgent }: SignInContext): StartOptions {
+  return { subject, delivery, userAgent, amr: ['pwd'] }
 }

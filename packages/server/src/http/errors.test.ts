@@ -128,6 +128,7 @@ describe('errors', () => {
   })
 
   it('ER-04 a fault of ours tells the caller nothing, and us everything', async () => {
+    await buggy.latchkey.accounts?.create({ ...json, profile: {} })
     buggy.faults.length = 0
     const { text } = await buggy.send('POST', '/login', { json: { ...json, email: 'nobody@example.com' } })
     assert.ok(text.includes('invalid_credentials'))

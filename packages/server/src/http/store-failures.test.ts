@@ -42,7 +42,11 @@ const LOGIN = { email: 'ada@example.com', password: PASSWORD }
 /** What each route asks of the store, and so what can fail under it. */
 const CALLS: readonly (readonly [route: string, calls: readonly string[], act: (client: Client) => Promise<Answer>])[] =
   [
-    ['POST /signup', ['accounts.create'], (client) => client.post('/signup', { ...LOGIN, email: server.newEmail() })],
+    [
+      'POST /signup',
+      ['accounts.createSignedIn'],
+      (client) => client.post('/signup', { ...LOGIN, email: server.newEmail() }),
+    ],
     ['POST /login', ['accounts.findByEmail', 'sessions.start'], (client) => client.post('/login', LOGIN)],
     ['POST /refresh', ['sessions.promote', 'accounts.findById'], (client) => client.present(client.refreshToken)],
     ['POST /logout', ['sessions.find', 'sessions.revoke'], (client) => client.post('/logout')],

@@ -40,9 +40,8 @@ describe('spans', () => {
   it('of a sign-up hold the password hash and what the store did', async () => {
     await server.signUp()
     assert.equal(parentOf(only('latchkey.password_hash')), 'latchkey.signup')
-    assert.equal(parentOf(only('latchkey.store.accounts.create')), 'latchkey.signup')
-    assert.equal(parentOf(only('latchkey.store.sessions.start')), 'latchkey.signup')
-    assert.equal(only('latchkey.store.sessions.start').attributes['db.system.name'], 'sqlite')
+    assert.equal(parentOf(only('latchkey.store.accounts.createSignedIn')), 'latchkey.signup')
+    assert.equal(only('latchkey.store.accounts.createSignedIn').attributes['db.system.name'], 'sqlite')
   })
 
   it('of a login that fails name the refusal, and are no error', async () => {

@@ -41,6 +41,8 @@ const MAX_COOKIE_TOKEN_LENGTH = 4_000
 /** Verified tokens are remembered, so that a token's signature is checked once. */
 const CACHE_SIZE = 10_000
 
+export type ExtraClaims = Readonly<Record<string, unknown>> | undefined
+
 interface Verified {
   readonly kid: string
   readonly claims: AccessTokenClaims
@@ -55,13 +57,18 @@ export class AccessTokens {
     this.#options = options
   }
 
+  /** What the application adds to the tokens of a session. @throws what its callback throws */
+  async extraClaims({ subject, sid, scope }: Pick<SessionRow, 'subject' | 'sid' | 'scope'>): Promise<ExtraClaims> {
+    const { claims } = this.#options
+    return claims === undefined ? undefined : allowed(await claims({ subject, sid, scope }))
+  }
+
   /** `now` is the store's time that the rules were read at, in milliseconds. */
-  async issue(row: SessionRow, now: number): Promise<{ accessToken: string; expiresIn: number }> {
-    const { issuer, audience, accessTtl, claims, randomId } = this.#options
+  issue(row: SessionRow, now: number, extra?: ExtraClaims): { accessToken: string; expiresIn: number } {
+    const { issuer, audience, accessTtl, randomId } = this.#options
     const { subject, sid, scope, amr, delivery, createdAt, expiresAt } = row
     const iat = Math.floor(now / 1000)
     const exp = Math.floor(Math.min(now + accessTtl, expiresAt) / 1000)
-    const extra = claims === undefined ? undefined : allowed(await claims({ subject, sid, scope }))
     const token = {
       ...extra,
       iss: issuer,

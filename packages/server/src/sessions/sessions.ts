@@ -17,8 +17,8 @@ import {
 } from '@latchkey/protocol/rotation'
 import type { Span } from '@opentelemetry/api'
 import { inSpan } from '../observability/spans.ts'
-import type { CredentialGuard, SessionStore } from '../stores/store.ts'
-import type { AccessTokens } from './access-tokens.ts'
+import type { CredentialGuard, NewSession, SessionStore } from '../stores/store.ts'
+import type { AccessTokens, ExtraClaims } from './access-tokens.ts'
 import { checkStart } from './check-start.ts'
 import { type Session, toSession } from './session.ts'
 import { SessionAdmin, type SessionAdminOptions } from './session-admin.ts'
@@ -87,6 +87,13 @@ const REFUSALS = {
   revoked: 'session_revoked',
 } as const
 
+/** A session that is ready to be stored. */
+export interface PreparedSession {
+  readonly session: NewSession
+  readonly key: string
+  readonly claims: ExtraClaims
+}
+
 /** Sessions for any subject the application names: start, refresh, list, end. Knows nothing of accounts or HTTP. */
 export class Sessions extends SessionAdmin {
   readonly #store: SessionStore
@@ -117,26 +124,33 @@ export class Sessions extends SessionAdmin {
     options: StartOptions,
     guard?: CredentialGuard,
   ): Promise<(Tokens & { readonly refreshToken: string }) | null> {
+    const prepared = await this.prepare(options)
+    const row = await this.#store.start(prepared.session, guard)
+    return row === null ? null : this.begin(prepared, row)
+  }
+
+  /**
+   * All of a session that can be made before it is stored, the application's claims included: what may fail, fails before
+   * anything has been changed. For those who store it together with something else.
+   */
+  async prepare(options: StartOptions): Promise<PreparedSession> {
     checkStart(options)
-    const { subject, delivery = 'cookie', scope, amr = [], userAgent } = options
-    const key = this.#options.randomId()
-    const row = await this.#store.start(
-      {
-        sid: this.#options.randomId(),
-        subject,
-        keyHash: hashSessionKey(key),
-        lifetime: this.#options.absoluteTtl,
-        delivery,
-        scope: scope ?? null,
-        amr,
-        device: toDevice(userAgent),
-      },
-      guard,
-    )
-    if (row === null) return null
-    this.#options.emit({ type: 'session_started', subject, sid: row.sid })
+    const { subject, delivery = 'cookie', scope = null, amr = [], userAgent } = options
+    const { randomId, absoluteTtl: lifetime, accessTokens } = this.#options
+    const [sid, key] = [randomId(), randomId()]
+    const device = toDevice(userAgent)
+    return {
+      session: { sid, subject, keyHash: hashSessionKey(key), lifetime, delivery, scope, amr, device },
+      key,
+      claims: await accessTokens.extraClaims({ subject, sid, scope }),
+    }
+  }
+
+  /** The tokens of a prepared session that has been stored. */
+  async begin({ key, claims }: PreparedSession, row: SessionRow): Promise<Tokens & { readonly refreshToken: string }> {
+    this.#options.emit({ type: 'session_started', subject: row.subject, sid: row.sid })
     await this.#endSurplus(row)
-    const access = await this.#options.accessTokens.issue(row, row.createdAt)
+    const access = this.#options.accessTokens.issue(row, row.createdAt, claims)
     return { ...access, ...this.#successor(row, key, 0, row.createdAt), session: toSession(row), decision: 'start' }
   }
 
@@ -233,7 +247,7 @@ export class Sessions extends SessionAdmin {
         this.#options.emit({ type: 'session_turned', subject, sid, gen })
         break
     }
-    const access = await this.#options.accessTokens.issue(row, now)
+    const access = this.#options.accessTokens.issue(row, now, await this.#options.accessTokens.extraClaims(row))
     const kept = { refreshToken: null, refreshExpiresIn: null }
     const refresh = decision === 'hold' ? kept : this.#successor(row, claims.key, gen, now)
     return { ...access, ...refresh, session: toSession(row), decision }

@@ -573,6 +573,34 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         }
       })
 
+      it('createSignedIn makes the account and its first session, or, when a name is taken, neither', async () => {
+        const account = newAccount()
+        const session = newSession({ subject: account.id })
+        const created = await store.accounts.createSignedIn(account, session)
+        assert.deepEqual(created?.account, await other.accounts.findById(account.id))
+        assert.deepEqual(created?.session, (await other.sessions.find(session.sid)).row)
+        const late = newSession()
+        const again = { ...newAccount(), email: account.email }
+        assert.equal(await other.accounts.createSignedIn(again, late), null)
+        assert.equal((await store.sessions.find(late.sid)).row, null)
+      })
+
+      it('changePassword starts the given session, which is not among the ended', async () => {
+        const account = await createAccount()
+        const live = await startSession({ subject: account.id })
+        const next = newSession({ subject: account.id })
+        const changed = await store.accounts.changePassword(account.id, account.credentialVersion, 'hash-2', next)
+        assert.deepEqual(
+          changed?.ended.map(({ sid }) => sid),
+          [live.sid],
+        )
+        assert.deepEqual(changed?.started, (await other.sessions.find(next.sid)).row)
+        assert.equal(changed?.started?.revokedAt, null)
+        const late = newSession({ subject: account.id })
+        assert.equal(await other.accounts.changePassword(account.id, account.credentialVersion, 'hash-3', late), null)
+        assert.equal((await store.sessions.find(late.sid)).row, null)
+      })
+
       it('changePassword replaces the hash, raises the version by one, and ends and returns the sessions', async () => {
         const account = await createAccount()
         const live = await startSession({ subject: account.id })
@@ -985,6 +1013,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
           findById: () => store.accounts.findById('a'),
           findByEmail: () => store.accounts.findByEmail('a@example.com'),
           findByUsername: () => store.accounts.findByUsername('a'),
+          createSignedIn: () => store.accounts.createSignedIn(newAccount(), newSession()),
           changePassword: () => store.accounts.changePassword('a', 1, 'hash'),
           rehash: () => store.accounts.rehash('a', 'hash', 'hash'),
           createReset: () => store.accounts.createReset('a', 'digest', 1),

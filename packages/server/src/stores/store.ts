@@ -135,22 +135,38 @@ export type NewAccount = Pick<Account, 'id' | 'email' | 'username' | 'passwordHa
   readonly createdAt?: number | undefined
 }
 
+export interface PasswordChange {
+  readonly credentialVersion: number
+  readonly ended: readonly SessionRow[]
+  /** null unless one was to be started. */
+  readonly started: SessionRow | null
+}
+
 export interface AccountStore {
   /** Inserts an account, or returns null when its e-mail or its username is taken: of two at once, one wins. Durable. */
   create(account: NewAccount): Promise<Account | null>
+  /**
+   * As `create`, and starts the account's first session in the same atomic step: there is never the one without the other.
+   * Durable.
+   */
+  createSignedIn(
+    account: NewAccount,
+    session: NewSession,
+  ): Promise<{ readonly account: Account; readonly session: SessionRow } | null>
   findById(id: string): Promise<Account | null>
   findByEmail(email: string): Promise<Account | null>
   findByUsername(username: string): Promise<Account | null>
   /**
-   * Replaces the password hash while the credential version is the given one, raises the version, and ends all of the
-   * account's sessions, in one atomic step. Durable. Returns the new version and the ended sessions; null when the
-   * version was another.
+   * Replaces the password hash while the credential version is the given one, raises the version, ends all of the
+   * account's sessions, and starts the given one, if any, in one atomic step. Durable. Returns the new version with the
+   * ended sessions and the started one; null when the version was another.
    */
   changePassword(
     id: string,
     credentialVersion: number,
     passwordHash: string,
-  ): Promise<{ readonly credentialVersion: number; readonly ended: readonly SessionRow[] } | null>
+    session?: NewSession,
+  ): Promise<PasswordChange | null>
   /**
    * Stores the same password hashed anew: replaces `from` by `to` while it is still the hash, and leaves the credential
    * version and the sessions alone. Durable. False when the hash was another.

@@ -1,6 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionRow } from '@latchkey/protocol/rotation'
-import type { Account, AccountStore, NewAccount } from '../store.ts'
+import type { Account, AccountStore, NewAccount, NewSession, PasswordChange } from '../store.ts'
 import { type Columns, integer, optionalInteger, optionalText, text } from './columns.ts'
 import type { GroupedWriter } from './grouped-writer.ts'
 import { reading } from './reading.ts'
@@ -19,13 +19,21 @@ export class SqliteAccounts implements AccountStore {
     this.#statements = prepare(db)
   }
 
-  async create({ id, email, username, passwordHash, profile, createdAt }: NewAccount): Promise<Account | null> {
-    // Before the group, so that a profile that is no JSON fails nobody else's write.
-    const json = JSON.stringify(profile)
+  create(account: NewAccount): Promise<Account | null> {
+    return this.#writer.run('durable', () => this.#createNow(account))
+  }
+
+  createSignedIn(account: NewAccount, session: NewSession): Promise<{ account: Account; session: SessionRow } | null> {
     return this.#writer.run('durable', () => {
-      const columns = this.#statements.create.get(id, email, username, passwordHash, json, createdAt ?? this.#now())
-      return columns === undefined ? null : toAccount(columns)
+      const created = this.#createNow(account)
+      return created === null ? null : { account: created, session: this.#sessions.startNow(session) }
     })
+  }
+
+  #createNow({ id, email, username, passwordHash, profile, createdAt }: NewAccount): Account | null {
+    const json = JSON.stringify(profile)
+    const columns = this.#statements.create.get(id, email, username, passwordHash, json, createdAt ?? this.#now())
+    return columns === undefined ? null : toAccount(columns)
   }
 
   findById(id: string): Promise<Account | null> {
@@ -44,16 +52,16 @@ export class SqliteAccounts implements AccountStore {
     id: string,
     credentialVersion: number,
     passwordHash: string,
-  ): Promise<{ credentialVersion: number; ended: readonly SessionRow[] } | null> {
+    session?: NewSession,
+  ): Promise<PasswordChange | null> {
     return this.#writer.run('durable', () => {
       const { changes } = this.#statements.changePassword.run(passwordHash, id, credentialVersion)
       if (changes === 0) return null
       // A link that was made for the password before is no good for the new one.
       this.#statements.deleteReset.run(id)
-      return {
-        credentialVersion: credentialVersion + 1,
-        ended: this.#sessions.revokeAllNow(id, 'password_changed'),
-      }
+      const ended = this.#sessions.revokeAllNow(id, 'password_changed')
+      const started = session === undefined ? null : this.#sessions.startNow(session)
+      return { credentialVersion: credentialVersion + 1, ended, started }
     })
   }
 

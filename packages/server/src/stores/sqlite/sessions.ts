@@ -28,24 +28,29 @@ export class SqliteSessions implements SessionStore {
   start(session: NewSession, guard?: CredentialGuard): Promise<SessionRow | null> {
     return this.#writer.run('durable', () => {
       if (guard && this.#statements.guard.get(guard.accountId, guard.credentialVersion) === undefined) return null
-      const now = this.#now()
-      const { sid, subject, keyHash, delivery, scope, amr, device } = session
-      const expiresAt = now + session.lifetime
-      this.#statements.insert.run(
-        sid,
-        subject,
-        keyHash,
-        now,
-        now,
-        expiresAt,
-        delivery,
-        scope,
-        JSON.stringify(amr),
-        device.userAgent,
-      )
-      const fresh = { gen: 0, jti: null, promotedAt: now, createdAt: now, revokedAt: null, revokedReason: null }
-      return { sid, subject, keyHash, delivery, scope, amr, device, expiresAt, ...fresh }
+      return this.startNow(session)
     })
+  }
+
+  /** For use inside a group: what accounts do to their sessions belongs to the same transaction. */
+  startNow(session: NewSession): SessionRow {
+    const now = this.#now()
+    const { sid, subject, keyHash, delivery, scope, amr, device } = session
+    const expiresAt = now + session.lifetime
+    this.#statements.insert.run(
+      sid,
+      subject,
+      keyHash,
+      now,
+      now,
+      expiresAt,
+      delivery,
+      scope,
+      JSON.stringify(amr),
+      device.userAgent,
+    )
+    const fresh = { gen: 0, jti: null, promotedAt: now, createdAt: now, revokedAt: null, revokedReason: null }
+    return { sid, subject, keyHash, delivery, scope, amr, device, expiresAt, ...fresh }
   }
 
   async promote(promotion: Promotion): Promise<PromotionOutcome> {
@@ -83,7 +88,7 @@ export class SqliteSessions implements SessionStore {
     return this.#writer.run('durable', () => this.revokeAllNow(subject, reason))
   }
 
-  /** For use inside a group: what accounts do to their sessions belongs to the same transaction. */
+  /** For use inside a group. */
   revokeAllNow(subject: string, reason: RevokedReason): readonly SessionRow[] {
     return this.#statements.revokeAll.all(this.#now(), reason, subject).map(toRow)
   }
