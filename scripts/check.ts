@@ -19,6 +19,7 @@ const STEPS: readonly Step[] = [
   },
   { name: 'types', command: [process.execPath, binary('typescript', 'tsc'), '--noEmit'] },
   { name: 'generated documents', command: [...NODE, 'scripts/generate-docs.ts', '--check'] },
+  { name: 'requirements', command: [...NODE, 'scripts/check-requirements.ts'] },
   {
     name: 'tests',
     command: [

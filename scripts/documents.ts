@@ -1,8 +1,12 @@
 /** The reference documents as text, by their name below docs/. */
 import { CATALOGUE, type ErrorCode, entryOf } from '../packages/protocol/src/errors.ts'
+import { COMMANDS } from '../packages/server/src/cli/run.ts'
 import { readSettings } from '../packages/server/src/config/read-settings.ts'
 import { flagOf, SETTINGS, type Setting } from '../packages/server/src/config/settings.ts'
+import { EVENT_TYPES, EVENTS } from '../packages/server/src/events.ts'
 import { assemble } from '../packages/server/src/latchkey.ts'
+import { createMetrics } from '../packages/server/src/observability/metrics.ts'
+import { describeRequirements } from './requirements.ts'
 
 const GENERATED = '<!-- Made from the code by `npm run docs`. Edit the code, not this file. -->\n\n'
 const CODES = Object.keys(CATALOGUE).filter((code): code is ErrorCode => code in CATALOGUE)
@@ -44,6 +48,10 @@ export async function describeDocuments(): Promise<ReadonlyMap<string, string>> 
     ['errors.md', describeErrorIndex()],
     ...CODES.map((code): [string, string] => [`errors/${code}.md`, describeError(code, endpoints)]),
     ['api.md', describeEndpoints(endpoints)],
+    ['events.md', describeEvents()],
+    ['metrics.md', describeMetrics()],
+    ['cli.md', describeCommands()],
+    ['requirements.md', describeRequirements()],
     ['openapi.json', `${JSON.stringify(document, null, 2)}\n`],
   ])
 }
@@ -134,6 +142,77 @@ ${summary}.${description ? ` ${description}` : ''}
 Paths are below the issuer's: with the issuer \`https://app.example.com/auth\`, \`/login\` is
 \`https://app.example.com/auth/login\`. The same as OpenAPI 3.1, with every schema: [openapi.json](openapi.json), served at
 \`/openapi.json\` with a page at \`/docs\`.
+
+${sections.join('\n')}`
+}
+
+function describeEvents(): string {
+  const rows = EVENT_TYPES.map((type) => `| \`${type}\` | ${EVENTS[type].severity} | ${EVENTS[type].when} |`)
+  return `${GENERATED}# Events
+
+What happened to a session or an account. \`createLatchkey\` tells \`onEvent\`, with the name as \`type\`; the server logs it,
+with the name as \`event\`, as one JSON line on standard output. Nothing in an event is secret.
+
+| event | level | when |
+|---|---|---|
+${rows.join('\n')}
+
+## The log's other lines
+
+| event | level | when |
+|---|---|---|
+| \`request\` | debug | A request was answered: method, route, status and milliseconds. |
+| \`fault\` | error | A fault of ours, or a store that does not answer. |
+| \`server_busy\` | warn | A password was not checked, because too many were waiting. |
+| \`stopping\` | info | The server was told to stop, and finishes what is under way. |
+
+Every line has \`time\` and \`level\`; one that a request brought about also has the number of the \`request\`, the same in all its
+lines, and the client's \`address\`. \`LATCHKEY_LOG_LEVEL\` says from which level on lines are written.
+`
+}
+
+function describeMetrics(): string {
+  // prom-client's types leave the labels out.
+  type Described = {
+    readonly name: string
+    readonly type: unknown
+    readonly help: string
+    readonly labelNames: string[]
+  }
+  const { registry } = createMetrics()
+  const rows = (registry.getMetricsAsArray() as unknown as readonly Described[])
+    .filter(({ name }) => name.startsWith('latchkey_'))
+    .map(({ name, type, labelNames, help }) => {
+      const labels = labelNames.map((label) => `\`${label}\``).join(', ')
+      return `| \`${name}\` | ${type} | ${labels} | ${help} |`
+    })
+  return `${GENERATED}# Metrics
+
+The server gives them at \`/metrics\`, in Prometheus' text format, beside those of Node itself. An app that embeds Latchkey gives
+\`createMetrics()\` of \`latchkey/metrics\` as the option \`metrics\`, and serves \`await metrics.text()\` to whom it likes. Each
+process counts for itself.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+${rows.join('\n')}
+
+## Who may read them
+
+| \`LATCHKEY_METRICS_TOKEN\` | \`NODE_ENV\` | \`/metrics\` answers |
+|---|---|---|
+| given | any | who sends it as \`Authorization: Bearer TOKEN\`; 401 to others |
+| not given | other than \`production\` | this machine itself, not through a proxy; 404 to others |
+| not given | \`production\` | 404, and nothing is counted |
+`
+}
+
+function describeCommands(): string {
+  const sections = COMMANDS.map(({ name, help }) => `## latchkey ${name}\n\n\`\`\`\n${help()}\n\`\`\`\n`)
+  return `${GENERATED}# Command line
+
+The exit code is 0 when all went well, 1 when something could not be done, 2 when the command line or a setting is wrong. What
+was asked for goes to standard output, what is said about it to standard error. From a clone,
+\`node scripts/run.mjs packages/server/src/cli/main.ts COMMAND\` is \`latchkey COMMAND\`.
 
 ${sections.join('\n')}`
 }

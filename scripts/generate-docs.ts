@@ -1,6 +1,6 @@
 /**
  * Writes the reference documents from the code they describe; with `--check`, fails when one differs from what it would
- * write, naming it. docs/errors, docs/configuration.md, docs/api.md and docs/openapi.json are never edited by hand.
+ * write, naming it. docs/errors and the files that begin by saying so are never edited by hand, nor docs/openapi.json.
  */
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'

@@ -59,7 +59,7 @@ describe('logging in', () => {
     assert.equal((await sessions.list(user.id)).length, 3)
   })
 
-  it('fails alike for an unknown account, a wrong password and a disabled account, after the same work', async (t) => {
+  it('PW-10 fails alike for an unknown account, a wrong password and a disabled account, after the same work', async (t) => {
     const { accounts, passwords, events } = await setUp(t)
     const { user } = await accounts.signup(ADA)
     const attempts: readonly (readonly [string | null, () => Promise<unknown>])[] = [
@@ -121,7 +121,7 @@ describe('logging in', () => {
 })
 
 describe('changing the password', () => {
-  it('ends every session, starts a new one, and from then on only the new password is good', async (t) => {
+  it('LO-05 ends every session, starts a new one, and from then on only the new password is good', async (t) => {
     const { accounts, sessions, events } = await setUp(t)
     const { user, tokens: first } = await accounts.signup(ADA)
     const { tokens: second } = await accounts.login({ email: EMAIL }, PASSWORD)
@@ -144,7 +144,7 @@ describe('changing the password', () => {
     )
   })
 
-  it('needs the current one, and changes nothing without it', async (t) => {
+  it('PW-09 needs the current one, and changes nothing without it', async (t) => {
     const { accounts, sessions } = await setUp(t)
     const { user } = await accounts.signup(ADA)
     assert.equal(await codeOf(accounts.changePassword(user.id, 'wrong', NEXT)), 'invalid_credentials')
@@ -497,7 +497,7 @@ describe('disabling an account', () => {
 })
 
 describe('deleting an account', () => {
-  it('ends its sessions, is told once, and frees its name for an account with another subject', async (t) => {
+  it('LO-06 SE-09 ends its sessions, is told once, and frees its name for an account with another subject', async (t) => {
     const { accounts, sessions, events } = await setUp(t)
     const { user, tokens } = await accounts.signup(ADA)
     events.length = 0

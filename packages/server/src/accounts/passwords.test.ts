@@ -9,7 +9,7 @@ describe('a password', async () => {
   const passwords = new Passwords()
   const stored = await passwords.hash(PASSWORD)
 
-  it('is kept as argon2id with 19 MiB, two passes and one lane, under a salt of its own', async () => {
+  it('PW-08 is kept as argon2id with 19 MiB, two passes and one lane, under a salt of its own', async () => {
     assert.match(stored, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[^$]{22}\$[^$]+$/)
     assert.notEqual(await passwords.hash(PASSWORD), stored)
   })
@@ -24,12 +24,12 @@ describe('a password', async () => {
     'not at all': ['', false],
   }
   for (const [what, [guess, matches]] of Object.entries(guesses)) {
-    it(`given ${what} ${matches ? 'matches' : 'does not match'}`, async () => {
+    it(`PW-05 given ${what} ${matches ? 'matches' : 'does not match'}`, async () => {
       assert.equal(await passwords.verify(stored, guess), matches)
     })
   }
 
-  it('counts whole: one that differs in its 73rd byte, or its 256th character, is another', async () => {
+  it('PW-05 counts whole: one that differs in its 73rd byte, or its 256th character, is another', async () => {
     for (const length of [73, 256]) {
       const long = '日'.repeat(length - 1)
       const hash = await passwords.hash(`${long}a`)
@@ -38,7 +38,7 @@ describe('a password', async () => {
     }
   })
 
-  it('is the same however the keyboard composes it (NFC), and no more than that', async () => {
+  it('PW-06 is the same however the keyboard composes it (NFC), and no more than that', async () => {
     const hash = await passwords.hash('Zoe\u0308 caf\u00e9')
     assert.equal(await passwords.verify(hash, 'Zo\u00eb cafe\u0301'), true)
     assert.equal(await passwords.verify(hash, 'Zoe cafe'), false)
@@ -59,7 +59,7 @@ describe('hashing', () => {
     'checking one of an unknown account': (passwords: Passwords) => passwords.verify(null, PASSWORD),
   }
   for (const [what, work] of Object.entries(works)) {
-    it(`takes a bounded number at once and in wait, ${what} included; more get server_busy`, async () => {
+    it(`RL-08 takes a bounded number at once and in wait, ${what} included; more get server_busy`, async () => {
       for (const queue of [0, 2]) {
         const passwords = new Passwords({ concurrency: 1, queue })
         const outcomes = await Promise.allSettled(Array.from({ length: 5 }, () => work(passwords)))

@@ -49,7 +49,7 @@ describe('sessions', () => {
     assert.deepEqual([code, errors], [1, `latchkey: there is no live session "${session.sid}"\n`])
   })
 
-  it('revoke ends a user’s, or a subject’s, and nobody else’s', async (t) => {
+  it('LO-06 revoke ends a user’s, or a subject’s, and nobody else’s', async (t) => {
     const { cli, json, start, server, ada } = await setUp(t)
     await Promise.all([start(ada), start(ada), start('bob'), start('cid')])
     assert.deepEqual(await json('sessions revoke --user ada@example.com'), [{ ended: 2 }])
@@ -57,7 +57,7 @@ describe('sessions', () => {
     assert.deepEqual([await live(server, ada), await live(server, 'bob'), await live(server, 'cid')], [0, 0, 1])
   })
 
-  it('revoke --all --yes ends everybody’s, however many', async (t) => {
+  it('LO-06 revoke --all --yes ends everybody’s, however many', async (t) => {
     const { json, start, server } = await setUp(t)
     const subjects = Array.from({ length: 2100 }, (_, n) => `user-${n}`)
     await Promise.all(subjects.map((subject) => start(subject)))

@@ -53,7 +53,7 @@ export const SETTINGS = {
       'a file `FILE.secret` (mode 0600) beside the SQLite file, made at the first start; none in production',
     allowed: 'one or more secrets separated by commas, each of 32 bytes or more, random and not a published example',
     description:
-      'The server secret. The first makes tokens, all are accepted. To replace one, give every node `old,new`, then every node `new,old`, then `new` alone. Make one with `openssl rand -base64 48`.',
+      'The server secret. The first makes tokens, all are accepted. To replace one, give every node `old,new`, then every node `new,old`, then, once `LATCHKEY_IDLE_TTL` has passed, `new` alone. Make one with `openssl rand -base64 48`.',
     secret: true,
     parse: parseSecrets,
   }),

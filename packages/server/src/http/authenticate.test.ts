@@ -128,7 +128,7 @@ describe('latchkey.authenticate', () => {
     assert.equal(await refused(authenticate(request(bearer(), 'POST'))), 'accepted')
   })
 
-  it('JW-13 a scope that is asked for must be there whole', async () => {
+  it('JW-13 RT-09 a scope that is asked for must be there whole', async () => {
     const scoped = await server.device(ada, 'body', 'orders:read orders:write')
     const { authenticate } = server.latchkey
     const ask = (accessToken: string | undefined, scope: string) =>

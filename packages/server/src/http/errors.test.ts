@@ -100,7 +100,7 @@ describe('errors', () => {
   for (const code of order.sort(
     (a, b) => Number(a === 'refresh_token_expired') - Number(b === 'refresh_token_expired'),
   )) {
-    it(`ER-01 ER-02 ER-03 ${code} is answered in the form of the catalogue, and its type leads to a page`, async () => {
+    it(`ER-01 ER-02 ER-03 ER-05 ${code} is answered in the form of the catalogue, and its type leads to a page`, async () => {
       const provoke = PROVOKED[code as ErrorCode]
       assert.ok(provoke, 'is provoked above')
       // The form itself, headers included, is checked with every answer: testing/check-answer.ts.
@@ -114,7 +114,7 @@ describe('errors', () => {
     })
   }
 
-  it('every code of the catalogue has its page, safe to show and complete', async () => {
+  it('ER-06 every code of the catalogue has its page, safe to show and complete', async () => {
     for (const [code, { title, status }] of Object.entries(CATALOGUE)) {
       const { headers, text } = await server.send('GET', `/errors/${code}`)
       assert.ok(text.includes(`<h1>${title}</h1>`))

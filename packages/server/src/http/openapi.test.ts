@@ -89,7 +89,7 @@ describe('the OpenAPI document', () => {
 })
 
 describe('the API page', () => {
-  it('is served with all it needs, and asks no other host', async () => {
+  it('ER-06 is served with all it needs, and asks no other host', async () => {
     const { text, headers } = await server.send('GET', '/docs')
     const urls = [...text.matchAll(/(?:href|src|data-document)="(https?:[^"]+)"/g)].map(([, url = '']) => url)
     assert.equal(urls.length, 4)

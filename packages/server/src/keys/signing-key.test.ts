@@ -42,7 +42,7 @@ for (const alg of SIGNATURE_ALGORITHMS) {
       assert.equal(await accepts(Buffer.from(again.sign(signingInput), 'base64url')), true)
     })
 
-    it('refuses exactly the signatures that jose refuses: altered, cut, lengthened, of another input or key', async () => {
+    it('JW-14 refuses exactly the signatures that jose refuses: altered, cut, lengthened, of another input or key', async () => {
       const good = Buffer.from(key.sign(signingInput), 'base64url')
       const stranger = openKey(await makeKey(alg, 'active', 0, SEALING), [SEALING])
       const last = good.length - 1
@@ -93,7 +93,7 @@ for (const alg of SIGNATURE_ALGORITHMS) {
   })
 }
 
-describe('ES256 signatures (RFC 7518 §3.4)', async () => {
+describe('JW-14 ES256 signatures (RFC 7518 §3.4)', async () => {
   const stored = await makeKey('ES256', 'active', 0, SEALING)
   const key = openKey(stored, [SEALING])
   const published = await importJWK({ ...toJwk(stored) }, 'ES256')

@@ -147,7 +147,7 @@ describe('refreshing', () => {
     }
   })
 
-  it('refuses what was forged with the server secret but without the session’s own key, also for signing out', async (t) => {
+  it('SE-02 refuses what was forged with the server secret but without the session’s own key, also for signing out', async (t) => {
     const { sessions, refresh } = await setUp(t)
     const { refreshToken } = await sessions.start({ subject: 'ada' })
     const { refreshToken: key } = deriveKeys(SECRET)
@@ -218,7 +218,7 @@ describe('a superseded refresh token (P2, P3)', () => {
 })
 
 describe('the limits of a session (P4)', () => {
-  it('idle: a refresh token lives that long from its issue, and turning starts it anew', async (t) => {
+  it('SE-06 idle: a refresh token lives that long from its issue, and turning starts it anew', async (t) => {
     const { sessions, clock, refresh } = await setUp(t, { idleTtl: '7d' })
     let { refreshToken }: { refreshToken: string | null } = await sessions.start({ subject: 'ada' })
     for (let turn = 0; turn < 3; turn++) {
@@ -229,7 +229,7 @@ describe('the limits of a session (P4)', () => {
     assert.equal(await refresh(refreshToken ?? ''), 'refresh_token_expired')
   })
 
-  it('absolute: nothing lives longer, neither the session nor a token of it', async (t) => {
+  it('SE-05 absolute: nothing lives longer, neither the session nor a token of it', async (t) => {
     const { sessions, clock, refresh } = await setUp(t, { idleTtl: '30d' })
     const { refreshToken, refreshExpiresIn } = await sessions.start({ subject: 'ada' })
     assert.equal(refreshExpiresIn, (30 * DAY) / 1000)
@@ -481,7 +481,7 @@ describe('the application’s callbacks', () => {
     assert.ok(!JSON.stringify(events).includes('.'), 'no token is in an event')
   })
 
-  it('when onEvent throws, nothing changes, and the fault is reported', async (t) => {
+  it('LG-04 when onEvent throws, nothing changes, and the fault is reported', async (t) => {
     const faults: unknown[] = []
     const onEvent = () => {
       throw new Error('listener')

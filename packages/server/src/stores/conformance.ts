@@ -242,7 +242,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         assert.equal(await promote(9, TURN_EVERY), true, 'a generation that skips some is newer all the same')
       })
 
-      it('of one generation at once tells exactly one that it won; the others see the row that won', async () => {
+      it('of one generation at once tells exactly one that it won; the others see the row that won (RT-04)', async () => {
         for (let round = 0; round < 5; round++) {
           const row = await startSession()
           const outcomes = await Promise.all(
@@ -642,7 +642,7 @@ export function conformance(name: string, open: () => Promise<OpenedStore>): voi
         assert.equal((await store.accounts.findById(id))?.passwordHash, `hash-${winner}`)
       })
 
-      it('delete removes the account, ends its sessions and forgets their devices, but keeps the ended rows', async () => {
+      it('delete removes the account, ends its sessions and forgets their devices, but keeps the ended rows (LG-05)', async () => {
         const { id } = await createAccount({ email: 'ada@example.com', username: 'ada' })
         const device = { userAgent: 'Firefox' }
         const live = await startSession({ subject: id, device })

@@ -8,7 +8,7 @@ after(() => server.close())
 
 describe('GET /me', () => {
   for (const delivery of DELIVERIES) {
-    it(`answers the signed-in user in ${delivery} delivery, and only while the access token lives`, async () => {
+    it(`LG-05 answers the signed-in user in ${delivery} delivery, and only while the access token lives`, async () => {
       const client = await server.signUp(delivery)
       const { status, body } = await client.me()
       assert.deepEqual([status, body.id], [200, client.subject])

@@ -8,7 +8,7 @@ import { listen } from '../testing/transports.ts'
 
 describe('the issuer’s documents', () => {
   for (const alg of SIGNATURE_ALGORITHMS) {
-    it(`a resource server that knows only the issuer verifies ${alg} tokens, before and after a rotation`, async () => {
+    it(`KY-08 a resource server that knows only the issuer verifies ${alg} tokens, before and after a rotation`, async () => {
       let latchkey: Latchkey | undefined
       const { port, close } = await listen((request, response) => latchkey?.node(request, response))
       const issuer = `http://localhost:${port}/auth`
