@@ -181,13 +181,14 @@ describe('a text that is no hash, or one that nobody should compute', () => {
   }
   for (const [what, stored] of Object.entries(texts)) {
     it(`RL-08 is not known, never matches, and costs nothing: ${what}`, async () => {
-      const begun = performance.now()
+      const begun = process.cpuUsage()
       for (const text of stored) {
         assert.equal(isKnownHash(text), false, text.slice(0, 80))
         assert.equal(await verifyPassword(text, PASSWORD), false)
         assert.equal(await verifyPassword(text, ''), false)
       }
-      assert.ok(performance.now() - begun < 100)
+      // One that was computed would take a second.
+      assert.ok(process.cpuUsage(begun).user < 500_000)
     })
   }
 

@@ -175,12 +175,12 @@ describe('a password made of whose it is, or what for', () => {
   })
 })
 
-it('checking a password is cheap: ten thousand take less than 200 ms, also of the longest', () => {
+it('checking a password is cheap: ten thousand take less than half a second of processor time, also of the longest', () => {
   for (const password of ['correct horse battery staple', 'ada.lovelace '.repeat(19), '🔑'.repeat(256)]) {
-    const begun = performance.now()
+    const begun = process.cpuUsage()
     for (let check = 0; check < 10_000; check++) verdict(password)
-    const took = performance.now() - begun
-    assert.ok(took < 200, `${password.slice(0, 5)}… took ${took} ms`)
+    const took = process.cpuUsage(begun).user / 1000
+    assert.ok(took < 500, `${password.slice(0, 5)}… took ${took} ms`)
   }
 })
 
