@@ -1,12 +1,12 @@
 /** Latchkey's standalone server as `latchkey serve` puts it together, on a file of its own. Argument: `turnEvery`. */
-import { createServer as createPlaceholder } from 'node:net'
 import { join } from 'node:path'
 import type { Latchkey } from 'latchkey'
+import { findFreePort } from '../examples/testing/run-example.ts'
 import { assembleStandalone } from '../packages/server/src/cli/serve.ts'
 import { readSettings } from '../packages/server/src/config/read-settings.ts'
 import { createLogger } from '../packages/server/src/observability/logs.ts'
 import { SESSIONS } from './protocol.ts'
-import { announce, listen, temporaryFolder } from './server-process.ts'
+import { announce, temporaryFolder } from './server-process.ts'
 
 const [turnEvery = '0s'] = process.argv.slice(2)
 const port = await findFreePort()
@@ -39,12 +39,4 @@ async function startSessions({ accounts, sessions }: Latchkey): Promise<string[]
   const tokens = (await Promise.all(started)).map(({ refreshToken }) => refreshToken)
   logger.level = settings.logLevel
   return tokens
-}
-
-/** The issuer names the port, so it must be known before there is a server. */
-async function findFreePort(): Promise<number> {
-  const placeholder = createPlaceholder()
-  const free = await listen(placeholder)
-  await new Promise((resolve) => placeholder.close(resolve))
-  return free
 }

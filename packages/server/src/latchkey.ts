@@ -7,7 +7,7 @@ import { defaultProfile, type ProfileSchema, RESERVED_PROFILE_FIELDS } from './a
 import { ConfigurationError, readSettings } from './config/read-settings.ts'
 import { SETTINGS, type SettingInput, type SettingName, type Settings } from './config/settings.ts'
 import type { EventListener } from './events.ts'
-import { type Connection, createApp } from './http/app.ts'
+import { basePath, type Connection, createApp, errorTypeBase } from './http/app.ts'
 import { type Auth, type AuthenticateOptions, Authenticator } from './http/authenticate.ts'
 import { Cookies } from './http/cookies.ts'
 import { type NodeHandler, nodeGuard, nodeHandler } from './http/node.ts'
@@ -143,8 +143,8 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
     })
     const limits = new Limits(settings.rateLimits, emit)
     const profileSchema = profileSchemaOf(accountsOption)
-    const passwords = new Passwords(options.hashing, metrics?.passwordHashed)
-    const accounts = accountsOption
+    const passwords = accountsOption ? new Passwords(options.hashing, metrics?.passwordHashed) : undefined
+    const accounts = passwords
       ? new Accounts(store.accounts, {
           sessions,
           passwords,
@@ -160,7 +160,6 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
     const app = createApp({
       settings,
       issuer,
-      store,
       keys,
       accessTokens,
       sessions,
@@ -175,16 +174,16 @@ export async function assemble(settings: Settings, options: LatchkeyOptions = {}
       now,
     })
     const fetch = observeRequests(app.fetch, [metrics?.request, options.onRequest].filter(isGiven), report)
-    metrics?.watch({ passwordsWaiting: () => passwords.waiting, signingKeyAge: () => activeKeyAge(keys, now()) })
+    metrics?.watch({ passwordsWaiting: () => passwords?.waiting ?? 0, signingKeyAge: () => activeKeyAge(keys, now()) })
     const upkeep = setInterval(() => {
       keepUp(keys, store, settings.accessTtl).catch(report)
     }, KEY_RELOAD_INTERVAL)
     upkeep.unref()
-    const typeBase = `${issuer}/errors`
+    const typeBase = errorTypeBase(issuer)
     return {
       settings,
       issuer,
-      node: nodeHandler(fetch, new URL(issuer).pathname.replace(/\/$/, '')),
+      node: nodeHandler(fetch, basePath(issuer)),
       fetch: (request, connection) => fetch(request, connection),
       protect: (guard = {}) => nodeGuard(authenticator, guard, typeBase, report),
       authenticate: (request, guard) => authenticator.authenticate(request, guard),

@@ -8,13 +8,11 @@ import type { KeyRing } from './keys/key-ring.ts'
 import type { Limits } from './limits/limits.ts'
 import type { AccessTokens } from './sessions/access-tokens.ts'
 import type { Sessions } from './sessions/sessions.ts'
-import type { Store } from './stores/store.ts'
 
 /** Everything the routes work with, put together once in `latchkey.ts`. */
 export interface Services {
   readonly settings: Settings
   readonly issuer: string
-  readonly store: Store
   readonly keys: KeyRing
   readonly accessTokens: AccessTokens
   readonly sessions: Sessions

@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { LatchkeyError } from '@latchkey/protocol/errors'
+import { digest } from '../digest.ts'
 import type { EventListener } from '../events.ts'
 import type { Limits } from '../limits/limits.ts'
 import type { SessionAdmin } from '../sessions/session-admin.ts'
@@ -134,9 +135,4 @@ export class AccountAdmin {
     this.#options.sessions.announceEnd(ended, 'account_deleted')
     this.#options.emit({ type: 'account_deleted', subject: id })
   }
-}
-
-/** What is kept of a reset token. */
-export function digest(token: string): string {
-  return createHash('sha256').update(token).digest('base64url')
 }

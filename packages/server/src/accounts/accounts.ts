@@ -1,9 +1,10 @@
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import type { Delivery } from '@latchkey/protocol/rotation'
+import { digest } from '../digest.ts'
 import { inSpan } from '../observability/spans.ts'
 import type { Sessions, StartOptions, Tokens } from '../sessions/sessions.ts'
 import type { Account, AccountStore } from '../stores/store.ts'
-import { AccountAdmin, type AccountAdminOptions, digest, type SignUp } from './account-admin.ts'
+import { AccountAdmin, type AccountAdminOptions, type SignUp } from './account-admin.ts'
 import { isCutShort, isOutdated } from './password-hashes.ts'
 import { limitedNames, toUser, type User } from './user.ts'
 

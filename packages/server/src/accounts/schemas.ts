@@ -27,7 +27,7 @@ export const username = z
 
 /** A password to set. What makes it a good one is for `PasswordPolicy` to say; here it is only a text of fair length. */
 export function newPassword(minimum: number) {
-  return password.meta({ minLength: minimum, maxLength: MAX_PASSWORD_LENGTH, example: EXAMPLE })
+  return password.meta({ minLength: minimum, maxLength: MAX_PASSWORD_LENGTH })
 }
 
 /** A password to check. Whatever could never have been set is simply wrong, but a megabyte is not hashed. */

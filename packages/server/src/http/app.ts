@@ -23,11 +23,21 @@ type Bindings = Connection & { readonly matched?: Matched }
 
 type RouteContext = Context<{ Bindings: Bindings }>
 
+/** The path that every route is below: the issuer's, without a final slash. */
+export function basePath(issuer: string): string {
+  return new URL(issuer).pathname.replace(/\/$/, '')
+}
+
+/** The URL below which each error code has its page. */
+export function errorTypeBase(issuer: string): string {
+  return `${issuer}/errors`
+}
+
 /** The HTTP side as one function from Request to Response, with every route below the issuer's path. */
 export function createApp(services: Services): Hono<{ Bindings: Bindings }> {
   const { issuer, settings } = services
-  const base = new URL(issuer).pathname.replace(/\/$/, '')
-  const typeBase = `${issuer}/errors`
+  const base = basePath(issuer)
+  const typeBase = errorTypeBase(issuer)
   const app = new Hono<{ Bindings: Bindings }>()
   if (settings.allowedOrigins.length > 0) app.use(crossOrigin(settings.allowedOrigins))
 

@@ -11,7 +11,7 @@ export interface Reply {
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type HeaderList = [name: string, value: string][]
+type HeaderList = [name: string, value: string][]
 
 /** Nothing is cached or sniffed unless a route says so: `headers` of a reply win. */
 export function toResponse({ status, json, text, cookies = [], headers = {} }: Reply): Response {

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto'
 import { LatchkeyError } from '@latchkey/protocol/errors'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { digest } from '../digest.ts'
 import type { EventListener, LatchkeyEvent } from '../events.ts'
 
 /** So many requests in so many seconds: from one address, and overall. Ten points a login, nine given back for a right one. */
@@ -36,6 +36,7 @@ export class Limits {
   readonly #emit: EventListener
   readonly #perAddress = countersFor('perAddress')
   readonly #overall = countersFor('overall')
+  /** By digest: names of accounts are not kept here, and a long one costs no more than a short one. */
   readonly #failures = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: MEMORY_OF_FAILURES })
   readonly #waits = new RateLimiterMemory({ points: Number.MAX_SAFE_INTEGER, duration: MEMORY_OF_WAITS })
   readonly #gate = new RateLimiterMemory({ points: 1, duration: FIRST_WAIT })
@@ -131,9 +132,4 @@ function countersFor(scope: 'perAddress' | 'overall'): Readonly<Record<LimitedAc
 function waitAfter(waits: number): number {
   if (FREE_ATTEMPTS + waits > MANY_FAILURES) return LONGEST_WAIT
   return Math.min(FIRST_WAIT * 2 ** (waits - 1), LONG_WAIT)
-}
-
-/** Names of accounts are not kept where limits are, and a long one costs no more than a short one. */
-function digest(account: string): string {
-  return createHash('sha256').update(account).digest('base64url')
 }

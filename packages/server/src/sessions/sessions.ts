@@ -281,14 +281,10 @@ export class Sessions extends SessionAdmin {
 
   #readOrNull(refreshToken: string): RefreshTokenClaims | null {
     try {
-      return this.#read(refreshToken)
+      return decodeRefreshToken(refreshToken, this.#options.refreshTokenKeys, this.#options.issuer)
     } catch {
       return null
     }
-  }
-
-  #read(refreshToken: string): RefreshTokenClaims {
-    return decodeRefreshToken(refreshToken, this.#options.refreshTokenKeys, this.#options.issuer)
   }
 }
 
